@@ -1,0 +1,1 @@
+"""The nouns of the graph: one asset a file, its checks beside it."""

@@ -1,0 +1,1 @@
+"""Declarative fine-tuning of transformers: data, tasks, methods, training, evaluation and packaging."""

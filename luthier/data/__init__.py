@@ -1,0 +1,1 @@
+"""Data: reading, cleaning, splitting, and the search for leaks."""

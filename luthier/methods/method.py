@@ -1,0 +1,59 @@
+"""What every fine-tuning method answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
+
+    from luthier.methods.qlora import Quantization
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A setting that cannot work on a given model."""
+
+    field: str
+    received: object
+    rule: str
+    nearest: str | None = None
+
+
+class BaseMethod(BaseModel):
+    """A way to fine-tune: its settings, its good defaults, and what it does to a model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {}
+    trains_base: ClassVar[bool] = False
+
+    @property
+    def base_quantization(self) -> "Quantization | None":
+        """How the base is quantized before training, if it is."""
+        return None
+
+    def mismatches(self, layers: Mapping[str, tuple[int, int]]) -> list[Mismatch]:
+        """Settings that cannot work on a model with these linear layers (name -> in and out features)."""
+        return []
+
+    def attach(self, model: "torch.nn.Module") -> "torch.nn.Module":
+        """The model, ready to train: what the method trains requires gradients, and nothing else does."""
+        raise NotImplementedError
+
+    def save(self, model: "torch.nn.Module", folder: Path) -> None:
+        """Writes what was trained, as safetensors."""
+        raise NotImplementedError
+
+    def load(
+        self, model: Path, tuned: Path, labels: Sequence[str], *, dtype: "torch.dtype", attention: str
+    ) -> "torch.nn.Module":
+        """The tuned model, from the model folder the training started from and the folder of ``save``."""
+        raise NotImplementedError
+
+    def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":
+        """The same function as one plain model; its linear layers are not quantized."""
+        raise NotImplementedError

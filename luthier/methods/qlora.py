@@ -1,0 +1,31 @@
+"""QLoRA: LoRA over a base stored in 4 bits."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from luthier.methods.lora import LoraSettings
+
+
+class Quantization(BaseModel):
+    """How the base is stored (Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["nf4", "fp4"] = Field(default="nf4", description="The 4-bit data type.")
+    double_quantization: bool = Field(default=True, description="Quantize the quantization constants too.")
+    compute_dtype: Literal["bfloat16", "float32"] = Field(default="bfloat16", description="Precision of the products.")
+
+
+class Qlora(LoraSettings):
+    """LoRA over a 4-bit base (arXiv 2305.14314); optimizer states paged where the device can."""
+
+    kind: Literal["qlora"]
+    quantization: Quantization = Field(default=Quantization(), description="How the base is stored.")
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4, "optimizer": "paged_adamw_8bit"}
+
+    @property
+    def base_quantization(self) -> Quantization:
+        return self.quantization

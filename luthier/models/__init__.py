@@ -1,0 +1,1 @@
+"""Pretrained models: snapshots, quantization, and loading them with a head."""

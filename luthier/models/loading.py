@@ -1,0 +1,119 @@
+"""Loading a snapshot or a quantized model as a classifier or an encoder, safely and at a stated precision."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.utils import logging as transformers_logging
+
+HEADS = ("lm_head", "score", "classifier", "classification_head", "qa_outputs")
+
+
+@contextmanager
+def _without_load_report() -> Iterator[None]:
+    """Silences the report of a missing head, which is expected: the head is what training makes."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The snapshot's tokenizer, padding on the right, with a pad token (the end token where it has none)."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_classifier(
+    folder: Path, labels: Sequence[str], *, dtype: torch.dtype, attention: str, seed: int = 0
+) -> transformers.PreTrainedModel:
+    """A model of ``folder`` with a sequence-classification head over ``labels``.
+
+    ``folder`` is a base snapshot, a quantized model (then ``dtype`` is also its compute precision) or a tuned model.
+    A head that the folder lacks is initialized from ``seed``.
+    """
+    transformers.set_seed(seed)
+    with _without_load_report():
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=len(labels),
+            id2label=dict(enumerate(labels)),
+            label2id={name: index for index, name in enumerate(labels)},
+            problem_type="single_label_classification",
+            **_load_options(folder, dtype, attention),
+        )
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = load_tokenizer(folder).pad_token_id
+    _keep_head_in_float32(model)
+    return model
+
+
+def load_encoder(folder: Path, *, dtype: torch.dtype, attention: str) -> transformers.PreTrainedModel:
+    """The model of ``folder`` without any head."""
+    with _without_load_report():
+        return transformers.AutoModel.from_pretrained(folder, **_load_options(folder, dtype, attention))
+
+
+def head_names(model: torch.nn.Module) -> list[str]:
+    """The names of the top-level modules that are task heads."""
+    return [name for name, _ in model.named_children() if name in HEADS]
+
+
+def _keep_head_in_float32(model: torch.nn.Module) -> None:
+    """The head is trained, and bfloat16 rounds most optimizer steps away; its inputs follow its precision."""
+    for name in head_names(model):
+        head = model.get_submodule(name).float()
+        for module in head.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.register_forward_pre_hook(_match_input)
+
+
+def _match_input(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    return (inputs[0].to(module.weight.dtype),)
+
+
+def linear_layers(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every linear layer of the snapshot's classifier as name -> (in, out) features, made without weights."""
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        model = transformers.AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+    return {
+        name: (module.in_features, module.out_features)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and name not in HEADS
+    }
+
+
+def is_quantized(folder: Path) -> bool:
+    """Whether the folder's weights are stored quantized."""
+    return "quantization_config" in json.loads((folder / "config.json").read_text())
+
+
+def _load_options(folder: Path, dtype: torch.dtype, attention: str) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        # Always passed: a config.json may otherwise name attention code to download.
+        "attn_implementation": attention,
+        "use_safetensors": True,
+        "trust_remote_code": False,
+        "local_files_only": True,
+    }
+    if is_quantized(folder):
+        options["quantization_config"] = transformers.BitsAndBytesConfig(
+            **{
+                **json.loads((folder / "config.json").read_text())["quantization_config"],
+                "bnb_4bit_compute_dtype": dtype,
+            }
+        )
+    return options

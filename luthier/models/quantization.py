@@ -1,0 +1,120 @@
+"""Quantizing a base model to 4 bits as its own stored artifact (QLoRA, arXiv 2305.14314, sections 3 and 4)."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import transformers
+
+from luthier.methods.qlora import Quantization
+from luthier.models.loading import HEADS, load_encoder, load_tokenizer
+
+log = logging.getLogger(__name__)
+
+PROBE = (
+    "The film is a quiet triumph of patience over spectacle.",
+    "Nothing in this report suggests that the estimate was wrong.",
+    "She paid for the tickets, but the train had already left.",
+    "How many people live within an hour of the nearest hospital?",
+)
+
+
+@dataclass(frozen=True)
+class QuantizationFacts:
+    """Memory in bytes of the weights; errors relative (root mean square of the difference over that of the original)."""
+
+    quantized: bool
+    type: str
+    double_quantization: bool
+    layers: int
+    base_bytes: int
+    bytes: int
+    weight_error: float
+    worst_weight_error: float
+    worst_layer: str
+    hidden_state_error: float
+
+
+def write_quantized_model(base: Path, quantization: Quantization, folder: Path) -> QuantizationFacts:
+    """Quantizes ``base``, saves it in 4 bits as safetensors, reloads what was saved and measures its error."""
+    config = transformers.AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+    architecture = getattr(transformers, config.architectures[0])
+    model = architecture.from_pretrained(
+        base,
+        quantization_config=transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=quantization.type,
+            bnb_4bit_use_double_quant=quantization.double_quantization,
+            bnb_4bit_compute_dtype=getattr(torch, quantization.compute_dtype),
+            llm_int8_skip_modules=list(HEADS),
+        ),
+        dtype=getattr(torch, quantization.compute_dtype),
+        attn_implementation="eager",
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    model.save_pretrained(folder)
+    load_tokenizer(base).save_pretrained(folder)
+    facts = _facts(base, folder, quantization)
+    (folder / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
+    return facts
+
+
+def dequantize(model: torch.nn.Module) -> int:
+    """Replaces every 4-bit layer by a linear layer with the very weights its forward pass uses; returns how many.
+
+    Merging happens on such a model: merged in place, the sum would be quantized again (and lose most of the tuning).
+    """
+    import bitsandbytes
+
+    quantized = [(n, m) for n, m in model.named_modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    for name, module in quantized:
+        weight = bitsandbytes.functional.dequantize_4bit(module.weight.data, module.weight.quant_state)
+        plain = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None, device="meta")
+        plain.weight = torch.nn.Parameter(weight.to(module.compute_dtype), requires_grad=False)
+        if module.bias is not None:
+            plain.bias = torch.nn.Parameter(module.bias.data, requires_grad=False)
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, plain)
+    return len(quantized)
+
+
+def _facts(base: Path, folder: Path, quantization: Quantization) -> QuantizationFacts:
+    original = load_encoder(base, dtype=torch.float32, attention="eager")
+    reloaded = load_encoder(folder, dtype=torch.float32, attention="eager")
+    footprint = reloaded.get_memory_footprint()
+    tokens = load_tokenizer(base)(list(PROBE), padding=True, return_tensors="pt")
+    mask = tokens["attention_mask"].bool()
+    with torch.inference_mode():
+        expected, received = (m(**tokens).last_hidden_state[mask] for m in (original, reloaded))
+    dequantize(reloaded)
+    errors = _weight_errors(original, reloaded)
+    worst = max(errors, key=errors.__getitem__)
+    return QuantizationFacts(
+        quantized=True,
+        type=quantization.type,
+        double_quantization=quantization.double_quantization,
+        layers=len(errors),
+        base_bytes=original.get_memory_footprint(),
+        bytes=footprint,
+        weight_error=sum(errors.values()) / len(errors),
+        worst_weight_error=errors[worst],
+        worst_layer=worst,
+        hidden_state_error=_relative_error(expected, received),
+    )
+
+
+def _weight_errors(original: torch.nn.Module, dequantized: torch.nn.Module) -> dict[str, float]:
+    originals = dict(original.named_modules())
+    return {
+        name: _relative_error(originals[name].weight, module.weight.float())
+        for name, module in dequantized.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }
+
+
+def _relative_error(expected: torch.Tensor, received: torch.Tensor) -> float:
+    return float((received - expected).norm() / expected.norm())

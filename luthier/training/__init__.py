@@ -1,0 +1,1 @@
+"""Training: device and precision, tokens, the loop, sealed checkpoints, history."""

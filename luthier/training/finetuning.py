@@ -1,0 +1,220 @@
+"""One fine-tuning: wire, fit, keep the best checkpoint, score it again from disk."""
+
+import json
+import logging
+import resource
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import Trainer, TrainingArguments
+
+from luthier.models.loading import load_classifier, load_tokenizer
+from luthier.methods import Method
+from luthier.recipe.schema import TrainingSection
+from luthier.tasks.text_classification import TextClassification
+from luthier.training.callbacks import MetricsSink, ReportMetrics, ReportProgress, StopOnNonFiniteLoss, TrainingClock
+from luthier.training.checkpoints import SealCheckpoints, last_complete
+from luthier.training.compute import Compute
+from luthier.training.tokens import read_tokens
+
+log = logging.getLogger(__name__)
+
+OPTIMIZERS = {
+    "adamw": {"cuda": "adamw_torch_fused", "cpu": "adamw_torch_fused", "mps": "adamw_torch"},
+    "paged_adamw": {"cuda": "paged_adamw_32bit", "cpu": "adamw_torch_fused", "mps": "adamw_torch"},
+    "paged_adamw_8bit": {"cuda": "paged_adamw_8bit", "cpu": "adamw_torch_fused", "mps": "adamw_torch"},
+}
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Everything that decides the trained weights. ``model`` is the base snapshot or the quantized model."""
+
+    task: TextClassification
+    labels: tuple[str, ...]
+    metric: str
+    method: Method
+    training: TrainingSection
+    compute: Compute
+    model: Path
+    tokens: Path
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What one training did. Speed in rows per second of the training loop, memory in bytes, time in seconds."""
+
+    best_score: float
+    rescored: float
+    best_step: int
+    steps: int
+    epochs: float
+    resumed_from_step: int
+    stopped_early: bool
+    parameters: int
+    trainable_parameters: int
+    rows_per_second: float
+    peak_memory: int
+    training_seconds: float
+    optimizer: str
+    compute: dict[str, Any]
+
+
+def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSink) -> TrainingFacts:
+    """Trains, resuming from ``work`` if it holds a complete checkpoint of this very job, and writes to ``output``.
+
+    ``output`` receives the best checkpoint by ``job.metric`` (adapter or all weights), ``history.json`` and
+    ``facts.json``.
+
+    Raises:
+        NonFiniteLossError: the loss became NaN or infinite; nothing is written to ``output``.
+    """
+    job.compute.pin_threads()
+    work.mkdir(parents=True, exist_ok=True)
+    model = trainable_model(job)
+    clock = TrainingClock()
+    trainer = build_trainer(job, model, work, extra=[ReportMetrics(on_metrics), clock])
+    checkpoint = last_complete(work)
+    resumed = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    job.method.save(trainer.model, output)
+    history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
+    (output / "history.json").write_text(json.dumps(history))
+    facts = _facts(job, trainer, resumed=resumed, seconds=clock.seconds, rescored=rescore(job, output, work=work))
+    (output / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
+    return facts
+
+
+def trainable_model(job: FineTuning) -> torch.nn.Module:
+    """The base with its head and the method attached."""
+    compute = job.compute
+    model = load_classifier(
+        job.model, job.labels, dtype=compute.dtype, attention=compute.attention, seed=job.training.seed
+    )
+    model = job.method.attach(model)
+    if job.training.dropout == "adapter":
+        silence_frozen_dropout(model)
+    return model
+
+
+def silence_frozen_dropout(model: torch.nn.Module) -> None:
+    """Turns off the dropout of layers that are not trained; an adapter's own dropout stays."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Dropout) and "lora_" not in name:
+            module.p = 0.0
+
+
+def build_trainer(
+    job: FineTuning, model: torch.nn.Module, work: Path, *, extra: list[transformers.TrainerCallback]
+) -> Trainer:
+    """The Trainer for ``job``: our share is configuration, the loss over the whole accumulated batch, callbacks."""
+    patience = job.training.early_stopping
+    callbacks = [
+        StopOnNonFiniteLoss(),
+        ReportProgress(job.metric),
+        transformers.EarlyStoppingCallback(patience.patience, patience.min_delta),
+        SealCheckpoints(),
+        *extra,
+    ]
+    tokenizer = load_tokenizer(job.model)
+    trainer = Trainer(
+        model=model,
+        args=_arguments(job, work),
+        train_dataset=read_tokens(job.tokens, "train"),
+        eval_dataset=read_tokens(job.tokens, "validation"),
+        data_collator=job.task.collator(tokenizer),
+        compute_metrics=lambda prediction: job.task.metrics_of(prediction.label_ids, prediction.predictions),
+        compute_loss_func=mean_loss,
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
+
+
+def mean_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+    """Cross-entropy summed over rows and divided by all rows of the accumulated batch.
+
+    The model's own loss is a mean over each micro-batch, which the Trainer then adds up without dividing
+    (transformers issue 47688); this sum equals the large batch's gradient whatever the micro-batches' sizes.
+    """
+    total = torch.nn.functional.cross_entropy(outputs["logits"].float(), labels, reduction="sum")
+    return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
+
+
+def _arguments(job: FineTuning, work: Path) -> TrainingArguments:
+    training, compute = job.training, job.compute
+    optimizer = OPTIMIZERS[training.optimizer][compute.device]
+    if training.optimizer.startswith("paged") and not optimizer.startswith("paged"):
+        log.warning("%s needs a CUDA device: %s is used on %s", training.optimizer, optimizer, compute.device)
+    return TrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=training.eval_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.scheduler,
+        warmup_steps=training.warmup,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        optim=optimizer,
+        train_sampling_strategy="group_by_length" if training.group_by_length else "random",
+        seed=training.seed,
+        data_seed=training.seed,
+        bf16=compute.autocast,
+        use_cpu=compute.device == "cpu",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        # The best, the newest, and the one before it until the newest is sealed.
+        save_total_limit=3,
+        load_best_model_at_end=True,
+        metric_for_best_model=job.metric,
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=compute.device == "cuda",
+        label_names=["labels"],
+    )
+
+
+def rescore(job: FineTuning, output: Path, *, work: Path) -> float:
+    """The validation score of the weights as they lie in ``output``, loaded into a fresh model."""
+    compute = job.compute
+    model = job.method.load(job.model, output, job.labels, dtype=compute.dtype, attention=compute.attention)
+    return build_trainer(job, model, work, extra=[]).evaluate()[f"eval_{job.metric}"]
+
+
+def _facts(
+    job: FineTuning, trainer: Trainer, *, resumed: int, seconds: float, rescored: float
+) -> TrainingFacts:
+    state, model = trainer.state, trainer.model
+    trained_rows = (state.global_step - resumed) * trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps
+    return TrainingFacts(
+        best_score=state.best_metric,
+        rescored=rescored,
+        best_step=state.best_global_step,
+        steps=state.global_step,
+        epochs=round(state.epoch or 0.0, 3),
+        resumed_from_step=resumed,
+        stopped_early=state.global_step < state.max_steps,
+        parameters=model.num_parameters(),
+        trainable_parameters=model.num_parameters(only_trainable=True),
+        rows_per_second=trained_rows / seconds if seconds else 0.0,
+        peak_memory=peak_memory(job.compute.device),
+        training_seconds=seconds,
+        optimizer=trainer.args.optim,
+        compute=asdict(job.compute),
+    )
+
+
+def peak_memory(device: str) -> int:
+    """Peak memory of this process in bytes: of the accelerator when there is one, else resident."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

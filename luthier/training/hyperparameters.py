@@ -1,0 +1,37 @@
+"""The values one training uses, each with where it came from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from luthier.methods import Method
+from luthier.recipe.resolving import ResolvedRecipe
+from luthier.recipe.schema import TrainingSection
+
+SECTIONS = ("method", "training")
+
+
+def training_values(resolved: ResolvedRecipe) -> dict[str, Any]:
+    """The sections of a recipe that decide a training, and the metric that picks the best checkpoint."""
+    recipe = resolved.recipe.model_dump(mode="json")
+    return {**{section: recipe[section] for section in SECTIONS}, "metric": recipe["evaluation"]["metric"]}
+
+
+def write_hyperparameters(resolved: ResolvedRecipe, folder: Path) -> None:
+    """Writes ``hyperparameters.json`` (to train with) and ``facts.json`` (flat, with origins)."""
+    (folder / "hyperparameters.json").write_text(json.dumps(training_values(resolved), indent=2))
+    values = {
+        name: {"value": value, "origin": resolved.origins[name]}
+        for name, value in resolved.flat().items()
+        if name.partition(".")[0] in SECTIONS or name == "evaluation.metric"
+    }
+    (folder / "facts.json").write_text(json.dumps({"values": values}, indent=2))
+
+
+def read_hyperparameters(folder: Path) -> tuple[Method, TrainingSection, str]:
+    """The method, the training section and the metric, as they were written."""
+    values = json.loads((folder / "hyperparameters.json").read_text())
+    method = TypeAdapter(Method).validate_python(values["method"])
+    return method, TrainingSection.model_validate(values["training"]), values["metric"]

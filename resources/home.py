@@ -1,0 +1,39 @@
+"""Where everything lies: the project, its recipes, and LUTHIER_HOME, which holds all state."""
+
+import os
+import shutil
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def luthier_home() -> Path:
+    """``LUTHIER_HOME``, or ``.luthier`` in the project."""
+    return Path(os.environ.get("LUTHIER_HOME") or PROJECT / ".luthier").resolve()
+
+
+def recipes_folder() -> Path:
+    """``LUTHIER_RECIPES``, or ``recipes`` in the project."""
+    return Path(os.environ.get("LUTHIER_RECIPES") or PROJECT / "recipes").resolve()
+
+
+def prepare_home() -> Path:
+    """Creates the home with its Dagster instance folder, and points this process and its children at it.
+
+    Telemetry of Dagster, MLflow and Hugging Face is off, and no hub is asked for anything.
+    """
+    home = luthier_home()
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT / "dagster.yaml", dagster_home / "dagster.yaml")
+    os.environ |= {
+        "LUTHIER_HOME": str(home),
+        "LUTHIER_RECIPES": str(recipes_folder()),
+        "DAGSTER_HOME": str(dagster_home),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    return home

@@ -35,7 +35,7 @@ class LoraSettings(BaseMethod):
                     near = get_close_matches(target, names, n=1)
                     rule = f"matches no linear layer of the model; it has {', '.join(names)}"
                     found.append(Mismatch("target_modules", target, rule, near[0] if near else None))
-            targeted = {n: s for n, s in layers.items() if any(_matches(n, t) for t in self.target_modules)}
+            targeted = {n: s for n, s in layers.items() if any(_matches(n, t) for t in self.target_modules)} or targeted
         smallest = min(((min(shape), name) for name, shape in targeted.items()), default=None)
         if smallest and self.r > smallest[0]:
             rule = f"must be at most {smallest[0]}, the smaller side of layer {smallest[1]}"

@@ -13,13 +13,20 @@ CHECKS = [
     dg.AssetCheckSpec("no_leakage", asset="cleaned_splits", blocking=True, description="No text is in two splits."),
     dg.AssetCheckSpec("splits_not_empty", asset="cleaned_splits", blocking=True, description="Every split has rows."),
     dg.AssetCheckSpec(
-        "labels_complete", asset="cleaned_splits", blocking=True, description="Every split has every label, no row lacks one."
+        "labels_complete",
+        asset="cleaned_splits",
+        blocking=True,
+        description="Every split has every label, no row lacks one.",
     ),
 ]
 
 
 @dg.asset(
-    partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="data", kinds={"parquet"}, check_specs=CHECKS
+    partitions_def=recipe_partitions,
+    io_manager_key="artifacts",
+    group_name="data",
+    kinds={"parquet"},
+    check_specs=CHECKS,
 )
 def cleaned_splits(
     context: dg.AssetExecutionContext,
@@ -27,7 +34,7 @@ def cleaned_splits(
     recipes: RecipeBook,
     artifacts: dg.ResourceParam[ArtifactStore],
 ) -> dg.MaterializeResult:
-    """Train, validation and test after cleaning, deduplication and leak-safe splitting; the rejected rows beside them."""
+    """Train, validation and test after cleaning and leak-safe splitting; the rejected rows with a reason each."""
     from luthier.data.splits import preview, write_cleaned_splits
     from luthier.evaluation.plots import label_balance
 

@@ -9,7 +9,10 @@ from resources.recipe_book import RecipeBook
 
 
 @dg.asset(
-    partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="model", kinds={"huggingface", "bitsandbytes"}
+    partitions_def=recipe_partitions,
+    io_manager_key="artifacts",
+    group_name="model",
+    kinds={"huggingface", "bitsandbytes"},
 )
 def quantized_model(
     context: dg.AssetExecutionContext,
@@ -21,7 +24,7 @@ def quantized_model(
     from luthier.models.quantization import point_at_base, write_quantized_model
 
     with mistakes_explained():
-        quantization = recipes.get(context.partition_key).recipe.method.quantization
+        quantization = recipes.get(context.partition_key).recipe.method.base_quantization
         if quantization is None:
             artifact = artifacts.obtain(
                 "quantized_model",

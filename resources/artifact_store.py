@@ -23,6 +23,7 @@ from luthier.errors import LuthierError
 log = logging.getLogger("luthier.artifacts")
 
 MANIFEST = "manifest.json"
+RECENT = 20
 RECORDED_VERSIONS = ("luthier", "torch", "transformers", "peft", "bitsandbytes", "datasets", "scikit-learn", "pyarrow")
 
 
@@ -63,6 +64,15 @@ class ArtifactStore(dg.ConfigurableIOManager):
         """Where a build that can be resumed keeps its state; keyed like the artifact, so never another's."""
         return Path(self.home) / "work" / asset / digest
 
+    def clear_work(self, asset: str, digest: str) -> None:
+        """Removes the state of a build that is done."""
+        shutil.rmtree(self.work(asset, digest), ignore_errors=True)
+
+    @staticmethod
+    def digest(asset: str, inputs: Mapping[str, Any]) -> str:
+        """The name of the artifact that ``inputs`` determine."""
+        return digest_of({"asset": asset, **inputs})
+
     def obtain(
         self,
         asset: str,
@@ -74,9 +84,9 @@ class ArtifactStore(dg.ConfigurableIOManager):
         """The artifact that ``inputs`` determine: found and verified, or built.
 
         ``build`` writes into a temporary folder, which is flushed to disk and renamed once it is whole. ``record`` is
-        kept in the manifest and does not take part in the digest.
+        kept in the manifest, as ``build`` leaves it, and does not take part in the digest.
         """
-        digest = digest_of({"asset": asset, **inputs})
+        digest = self.digest(asset, inputs)
         folder = self.root / asset / digest
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
@@ -128,13 +138,16 @@ class ArtifactStore(dg.ConfigurableIOManager):
         pending.rename(folder)
 
     def load_input(self, context: dg.InputContext) -> Artifact:
-        """The artifact of the materialization that Dagster recorded last for this asset and partition."""
-        records = context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=[context.asset_partition_key]), limit=1
-        ).records
+        """The artifact that Dagster recorded for this asset and partition: by this run, else the last one."""
+        recorded = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=[context.asset_partition_key])
+        records = context.instance.fetch_materializations(recorded, limit=RECENT).records
+        # This run's own, when another run of the partition has materialized since.
+        records = [r for r in records if r.run_id == context.step_context.run_id] or records
         name = context.asset_key.to_user_string()
         if not records:
-            raise LuthierError(f"{name} was never materialized for {context.asset_partition_key}", remedy="do that first")
+            raise LuthierError(
+                f"{name} was never materialized for {context.asset_partition_key}", remedy="do that first"
+            )
         metadata = records[0].asset_materialization.metadata  # type: ignore[union-attr]
         return self.open(name, str(metadata["digest"].value))
 

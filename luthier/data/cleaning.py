@@ -12,7 +12,7 @@ from typing import Any
 from luthier.data.expression import Expression
 from luthier.errors import DataError
 
-CONTROL = {code: " " for code in (*range(32), *range(127, 160))}
+CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 FOLDED = re.compile(rf"[\s{re.escape(string.punctuation)}]+")
 
 

@@ -61,9 +61,7 @@ def write_raw_data(fetched: Fetched, folder: Path, *, required_columns: Collecti
     rejected = [{"file": name, **asdict(rejection)} for rejection in rejections]
     pq.write_table(pa.Table.from_pylist(rejected, REJECTED), folder / "rejected.parquet")
     reasons = dict(Counter(rejection.reason for rejection in rejections).most_common())
-    facts = RawFacts(
-        fetched.uri, fetched.fingerprint, fetched.provenance, columns, rows, len(rejections), reasons
-    )
+    facts = RawFacts(fetched.uri, fetched.fingerprint, fetched.provenance, columns, rows, len(rejections), reasons)
     (folder / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
     log.info("%d rows read, %d rejected", rows, len(rejections))
     return facts

@@ -66,7 +66,7 @@ def _form(path: Path) -> str:
 
 def _open_text(path: Path) -> TextIO:
     """The file as text; bytes that are no UTF-8 become lone surrogates, which mark their record."""
-    binary = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    binary = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
     return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[arg-type]
 
 

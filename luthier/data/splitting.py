@@ -11,7 +11,9 @@ from luthier.errors import DataError
 SPLITS = ("train", "validation", "test")
 
 
-def divide(labels: Sequence[str], *, validation: float, test: float, stratified: bool, seed: int) -> dict[str, list[int]]:
+def divide(
+    labels: Sequence[str], *, validation: float, test: float, stratified: bool, seed: int
+) -> dict[str, list[int]]:
     """Row indices by split, sorted. Shares are rounded per label when stratified, else over all rows.
 
     Raises:

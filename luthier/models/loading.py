@@ -1,7 +1,6 @@
 """Loading a snapshot or a quantized model as a classifier or an encoder, safely and at a stated precision."""
 
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -23,7 +23,7 @@ PROBE = (
 
 @dataclass(frozen=True)
 class QuantizationFacts:
-    """Memory in bytes of the weights; errors relative (root mean square of the difference over that of the original)."""
+    """Memory in bytes of the weights; errors relative: norm of the difference over norm of the original."""
 
     quantized: bool
     type: str
@@ -61,6 +61,11 @@ def write_quantized_model(base: Path, quantization: Quantization, folder: Path) 
     facts = _facts(base, folder, quantization)
     (folder / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
     return facts
+
+
+def point_at_base(base: Path, folder: Path) -> None:
+    """The manifest of a recipe that does not quantize: the base itself is what trains."""
+    (folder / "facts.json").write_text(json.dumps({"quantized": False, "base": base.name}, indent=2))
 
 
 def dequantize(model: torch.nn.Module) -> int:

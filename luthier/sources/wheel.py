@@ -90,7 +90,9 @@ def _download(requirement: Requirement, downloads: Path, uri: str, offline: bool
         if run.returncode or not found:
             errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
             reason = re.sub(r"\w+://\S+", "(address)", errors[-1] if errors else "pip gave no reason")
-            raise SourceError("the wheel cannot be downloaded", where=uri, received=reason, remedy="check name and version")
+            raise SourceError(
+                "the wheel cannot be downloaded", where=uri, received=reason, remedy="check name and version"
+            )
         return Path(shutil.move(found[0], wheels / found[0].name))
 
 

@@ -27,7 +27,9 @@ class ReportMetrics(TrainerCallback):
     def __init__(self, sink: MetricsSink) -> None:
         self.sink = sink
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         for entry in state.log_history:
             self.sink(numbers(entry), entry["step"])
 
@@ -61,7 +63,9 @@ class ReportProgress(TrainerCallback):
         self.began = self.reported = self.began_at = 0.0
         self.loss = math.nan
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         self.began = self.reported = time.monotonic()
         self.began_at = state.global_step
         if state.global_step:

@@ -36,7 +36,7 @@ class Compute:
         torch.set_num_threads(self.threads)
 
 
-def choose_compute(training: TrainingSection, *, trains_base: bool, quantized: bool) -> Compute:
+def choose_compute(training: TrainingSection, *, trains_base: bool) -> Compute:
     """The best the machine has for this training.
 
     A frozen base is held in bfloat16 where the processor multiplies it natively, which is several times faster there;

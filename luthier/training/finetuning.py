@@ -11,8 +11,10 @@ import torch
 import transformers
 from transformers import Trainer, TrainingArguments
 
-from luthier.models.loading import load_classifier, load_tokenizer
+from luthier.errors import ModelError
+from luthier.evaluation.plots import curves
 from luthier.methods import Method
+from luthier.models.loading import linear_layers, load_classifier, load_tokenizer
 from luthier.recipe.schema import TrainingSection
 from luthier.tasks.text_classification import TextClassification
 from luthier.training.callbacks import MetricsSink, ReportMetrics, ReportProgress, StopOnNonFiniteLoss, TrainingClock
@@ -70,8 +72,10 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
     ``facts.json``.
 
     Raises:
+        ModelError: the method does not fit the model.
         NonFiniteLossError: the loss became NaN or infinite; nothing is written to ``output``.
     """
+    require_fit(job)
     job.compute.pin_threads()
     work.mkdir(parents=True, exist_ok=True)
     model = trainable_model(job)
@@ -83,9 +87,20 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
     job.method.save(trainer.model, output)
     history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
     (output / "history.json").write_text(json.dumps(history))
+    (output / "curves.png").write_bytes(curves(history, job.metric))
     facts = _facts(job, trainer, resumed=resumed, seconds=clock.seconds, rescored=rescore(job, output, work=work))
     (output / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
     return facts
+
+
+def require_fit(job: FineTuning) -> None:
+    """Raises a ModelError that names every setting of the method that cannot work on the model."""
+    mismatches = job.method.mismatches(linear_layers(job.model))
+    if mismatches:
+        lines = [f"method.{m.field} {m.received!r} {m.rule}" for m in mismatches]
+        near = [m.nearest for m in mismatches if m.nearest]
+        remedy = f"did you mean {', '.join(near)}?" if near else "change the recipe's method"
+        raise ModelError("; ".join(lines), where="the method does not fit the model", remedy=remedy)
 
 
 def trainable_model(job: FineTuning) -> torch.nn.Module:
@@ -190,11 +205,11 @@ def rescore(job: FineTuning, output: Path, *, work: Path) -> float:
     return build_trainer(job, model, work, extra=[]).evaluate()[f"eval_{job.metric}"]
 
 
-def _facts(
-    job: FineTuning, trainer: Trainer, *, resumed: int, seconds: float, rescored: float
-) -> TrainingFacts:
+def _facts(job: FineTuning, trainer: Trainer, *, resumed: int, seconds: float, rescored: float) -> TrainingFacts:
     state, model = trainer.state, trainer.model
-    trained_rows = (state.global_step - resumed) * trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps
+    trained_rows = (
+        (state.global_step - resumed) * trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps
+    )
     return TrainingFacts(
         best_score=state.best_metric,
         rescored=rescored,
@@ -208,7 +223,7 @@ def _facts(
         rows_per_second=trained_rows / seconds if seconds else 0.0,
         peak_memory=peak_memory(job.compute.device),
         training_seconds=seconds,
-        optimizer=trainer.args.optim,
+        optimizer=str(trainer.args.optim.value),
         compute=asdict(job.compute),
     )
 

@@ -4,11 +4,11 @@ import json
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import datasets
 import pyarrow.parquet as pq
 
+from luthier.models.loading import load_tokenizer
 from luthier.tasks.text_classification import TextClassification
 
 log = logging.getLogger(__name__)
@@ -16,9 +16,10 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "validation")
 
 
-def write_tokens(splits: Path, tokenizer: Any, task: TextClassification, *, max_length: int, folder: Path) -> None:
+def write_tokens(splits: Path, base: Path, task: TextClassification, *, max_length: int, folder: Path) -> None:
     """Tokenizes train and validation (the test split stays sealed) and counts the rows that were cut."""
-    facts: dict[str, dict[str, float]] = {}
+    tokenizer = load_tokenizer(base)
+    facts: dict[str, dict[str, int]] = {}
     for name in SPLITS:
         table = pq.read_table(splits / f"{name}.parquet", columns=["text", "label_id"])
         columns = task.tokenize(table["text"].to_pylist(), tokenizer, max_length=max_length)

@@ -1,0 +1,108 @@
+"""deployed_artifact: the packaged, parity-checked, registered model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from assets.materialization import materialized, mistakes_explained
+from assets.partitions import recipe_partitions
+from assets.quantized_model import training_model
+from resources.artifact_store import Artifact, ArtifactStore
+from resources.recipe_book import RecipeBook
+from resources.tracking import Tracking
+
+
+@dg.asset(
+    partitions_def=recipe_partitions,
+    io_manager_key="artifacts",
+    group_name="deployment",
+    kinds={"mlflow"},
+    output_required=False,
+)
+def deployed_artifact(
+    context: dg.AssetExecutionContext,
+    cleaned_splits: Artifact,
+    base_model: Artifact,
+    quantized_model: Artifact,
+    hyperparameters: Artifact,
+    adapter: Artifact,
+    evaluation_report: Artifact,
+    recipes: RecipeBook,
+    artifacts: dg.ResourceParam[ArtifactStore],
+    tracking: Tracking,
+) -> Iterator[dg.MaterializeResult]:
+    """The merged, packaged, parity-checked and registered model; made only when the verdict allows it."""
+    from luthier.evaluation.report import read_report
+    from luthier.packaging.deployment import Deployment, write_deployment
+    from luthier.training.hyperparameters import read_hyperparameters
+    from resources.package import load_package, save_package
+
+    report = read_report(evaluation_report.folder)
+    if report.verdict != "met":
+        context.log.warning(f"not deployed: {report.sentence}")
+        context.log_event(
+            dg.AssetObservation(
+                "deployed_artifact", partition=context.partition_key, metadata={"skipped": report.sentence}
+            )
+        )
+        return
+    with mistakes_explained():
+        resolved = recipes.get(context.partition_key)
+        method, training, _ = read_hyperparameters(hyperparameters.folder)
+        job = Deployment(
+            recipe=resolved,
+            method=method,
+            max_length=training.max_length,
+            splits=cleaned_splits.folder,
+            base=base_model.folder,
+            model=training_model(base_model, quantized_model).folder,
+            tuned=adapter.folder,
+            report=evaluation_report.folder,
+        )
+        inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest}
+
+        def package(folder: Path) -> None:
+            context.log.info("merging and packaging")
+            write_deployment(job, folder, save=save_package, load=load_package)
+
+        artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
+        version, reused = registered(
+            artifact, report.metrics[report.metric].value, context, resolved.model_name, tracking
+        )
+    facts = artifact.facts
+    yield materialized(
+        artifact,
+        {
+            "model": resolved.model_name,
+            "version": version,
+            "version reused": reused,
+            "alias": "champion",
+            "size (MB)": round(facts["bytes"] / 1e6, 1),
+            "parity": dg.MetadataValue.json(facts["parity"]),
+            "model card": dg.MetadataValue.md((artifact.folder / "README.md").read_text()),
+            "package": dg.MetadataValue.path(artifact.folder / "package"),
+        },
+    )
+
+
+def registered(
+    artifact: Artifact, value: float, context: dg.AssetExecutionContext, model: str, tracking: Tracking
+) -> tuple[str, bool]:
+    """The registered version of this artifact, made unless it is there, as the champion; and whether it was there."""
+    version = tracking.find_version(model, artifact.digest)
+    reused = version is not None
+    with tracking.parent(context.run_id, context.partition_key) as parent:
+        if version is None:
+            version = tracking.register_model(
+                artifact.folder / "package",
+                name=model,
+                mlflow_run_id=parent.required_run_id(),
+                tags={"luthier.digest": artifact.digest, "luthier.recipe": context.partition_key},
+                metrics={"test_score": value},
+            )
+        tracking.set_champion(model, version)
+        parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})
+        parent.log_artifact(artifact.folder / "README.md", "model_card")
+    context.log.info(f"{model} version {version} is the champion{' (registered before)' if reused else ''}")
+    return version, reused

@@ -1,0 +1,132 @@
+"""evaluation_report: test scores with intervals, beside the baselines; the verdict."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets.materialization import materialized, mistakes_explained, picture, table
+from assets.partitions import recipe_partitions
+from assets.quantized_model import training_model
+from resources.artifact_store import Artifact, ArtifactStore
+from resources.recipe_book import RecipeBook
+from resources.tracking import Tracking
+from resources.tracking_run import TrackedRun
+
+CHECKS = [
+    dg.AssetCheckSpec(
+        "meets_target", asset="evaluation_report", description="The test metric reaches the recipe's target."
+    )
+]
+
+
+@dg.asset(
+    partitions_def=recipe_partitions,
+    io_manager_key="artifacts",
+    group_name="evaluation",
+    kinds={"json", "scikitlearn"},
+    check_specs=CHECKS,
+)
+def evaluation_report(
+    context: dg.AssetExecutionContext,
+    cleaned_splits: Artifact,
+    base_model: Artifact,
+    quantized_model: Artifact,
+    hyperparameters: Artifact,
+    adapter: Artifact,
+    recipes: RecipeBook,
+    artifacts: dg.ResourceParam[ArtifactStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    """Test metrics with confidence intervals, beside the majority and TF-IDF baselines and the untuned base."""
+    from luthier.evaluation.assessment import Evaluation, evaluate
+    from luthier.tasks import TASKS
+    from luthier.training.hyperparameters import read_hyperparameters
+
+    record: dict[str, str | None] = {"dagster_run_id": context.run_id}
+    with mistakes_explained():
+        resolved = recipes.get(context.partition_key)
+        method, training, _ = read_hyperparameters(hyperparameters.folder)
+        inputs = {
+            "cleaned_splits": cleaned_splits.digest,
+            "adapter": adapter.digest,
+            "evaluation": resolved.recipe.evaluation.model_dump(mode="json"),
+        }
+        digests = {a.asset: a.digest for a in (cleaned_splits, base_model, quantized_model, hyperparameters, adapter)}
+        job = Evaluation(
+            recipe=resolved.name,
+            task=TASKS[resolved.recipe.task],
+            method=method,
+            evaluation=resolved.recipe.evaluation,
+            max_length=training.max_length,
+            splits=cleaned_splits.folder,
+            model=training_model(base_model, quantized_model).folder,
+            tuned=adapter.folder,
+            digests=digests,
+        )
+
+        def measure(folder: Path) -> None:
+            tags = {f"luthier.{name}": digest for name, digest in digests.items()}
+            with tracking.run(
+                asset="evaluation_report",
+                name="evaluation",
+                dagster_run_id=context.run_id,
+                recipe=resolved.name,
+                tags=tags,
+            ) as run:
+                report = evaluate(job, folder)
+                run.log_dataset("test", cleaned_splits.digest[:32], resolved.recipe.data.source, "test")
+                run.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
+                run.log_metrics(
+                    {f"test_{report.metric}_{end}": getattr(report.deciding, end) for end in ("low", "high")}
+                )
+                run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
+                run.set_tags({"luthier.verdict": report.verdict})
+                for name in ("report.html", "report.json", "scores.png", "curves.png"):
+                    run.log_artifact(folder / name)
+                record["mlflow_run_id"] = run.mlflow_run_id
+
+        artifact = artifacts.obtain("evaluation_report", inputs, measure, record=record)
+    with tracking.parent(context.run_id, resolved.name) as parent:
+        summarize(artifact, parent)
+    return described(artifact, tracking)
+
+
+def summarize(artifact: Artifact, parent: TrackedRun) -> None:
+    """Puts the verdict, the deciding score and the report on the parent run, where people look first."""
+    from luthier.evaluation.report import read_report
+
+    report = read_report(artifact.folder)
+    parent.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
+    parent.set_tags({"luthier.verdict": report.verdict, "luthier.evaluation_report": artifact.digest})
+    parent.log_artifact(artifact.folder / "report.html")
+    parent.log_artifact(artifact.folder / "scores.png")
+
+
+def described(artifact: Artifact, tracking: Tracking) -> dg.MaterializeResult:
+    """The report as a person wants to see it in the UI, with the verdict as a check that may fail without stopping."""
+    from luthier.evaluation.report import read_report
+
+    report = read_report(artifact.folder)
+    compared = {"fine-tuned": report.deciding, **report.baselines}
+    rows = [
+        {"what": n, report.metric: f"{s.value:.4f}", "low": f"{s.low:.4f}", "high": f"{s.high:.4f}"}
+        for n, s in compared.items()
+    ]
+    metadata = {
+        "verdict": report.verdict,
+        "summary": report.sentence,
+        f"test {report.metric}": report.deciding.value,
+        "scores": table(rows),
+        "comparison": picture((artifact.folder / "scores.png").read_bytes(), "scores with intervals"),
+        "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
+        "report": dg.MetadataValue.path(artifact.folder / "report.html"),
+        "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
+    }
+    check = dg.AssetCheckResult(
+        check_name="meets_target",
+        passed=report.verdict == "met",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=report.sentence,
+        metadata={"value": report.deciding.value, "target": report.target},
+    )
+    return materialized(artifact, metadata, checks=[check])

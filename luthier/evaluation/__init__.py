@@ -1,0 +1,1 @@
+"""Evaluation: scores with intervals, baselines, and the report."""

@@ -1,0 +1,1 @@
+"""How the graph runs: definitions, jobs, the command line."""

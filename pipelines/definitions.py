@@ -1,0 +1,47 @@
+"""Everything Dagster loads."""
+
+import dagster as dg
+
+from assets.adapter import adapter
+from assets.base_model import base_model
+from assets.cleaned_splits import cleaned_splits
+from assets.deployed_artifact import deployed_artifact
+from assets.evaluation_report import evaluation_report
+from assets.hyperparameters import hyperparameters
+from assets.quantized_model import quantized_model
+from assets.raw_data import raw_data
+from pipelines.executor import executor
+from pipelines.jobs import finetune
+from pipelines.sensors import close_ended_runs
+from resources.artifact_store import ArtifactStore
+from resources.home import luthier_home, recipes_folder
+from resources.recipe_book import RecipeBook
+from resources.tracking import Tracking
+
+home = str(luthier_home())
+
+defs = dg.Definitions(
+    assets=[
+        raw_data,
+        cleaned_splits,
+        base_model,
+        quantized_model,
+        hyperparameters,
+        adapter,
+        evaluation_report,
+        deployed_artifact,
+    ],
+    jobs=[finetune],
+    sensors=[close_ended_runs],
+    resources={
+        "recipes": RecipeBook(folder=str(recipes_folder())),
+        "artifacts": ArtifactStore(home=home),
+        "tracking": Tracking(home=home),
+    },
+    executor=executor,
+)
+
+
+def finetune_job() -> dg.JobDefinition:
+    """The job ``finetune``, for a process that runs it by itself."""
+    return defs.resolve_job_def("finetune")

@@ -1,6 +1,7 @@
 """cleaned_splits: train, validation and test without leaks, and the rejected rows with a reason each."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -68,7 +69,7 @@ def leakage_result(splits: Path) -> dg.AssetCheckResult:
     from luthier.data.leakage import leaks
 
     found = leaks(splits)
-    metadata = {"leaks": len(found)}
+    metadata: dict[str, Any] = {"leaks": len(found)}
     if found:
         examples = [
             {"kind": leak.kind, leak.split_a: leak.text_a, "also in": leak.split_b, "as": leak.text_b} for leak in found

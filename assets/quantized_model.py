@@ -1,5 +1,7 @@
 """quantized_model: the base at the precision the recipe trains at."""
 
+from typing import Any
+
 import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained
@@ -37,8 +39,14 @@ def quantized_model(
                 {"base_model": base_model.digest, "quantization": quantization.model_dump(mode="json")},
                 lambda folder: write_quantized_model(base_model.folder, quantization, folder),
             )
-    facts = artifact.facts
-    measured = {
+    return materialized(artifact, {"quantized": artifact.facts["quantized"], **measured(artifact.facts)})
+
+
+def measured(facts: dict[str, Any]) -> dict[str, Any]:
+    """Memory beside the base's and the errors, when there was something to quantize."""
+    if not facts["quantized"]:
+        return {}
+    return {
         "type": facts["type"],
         "double quantization": facts["double_quantization"],
         "quantized layers": facts["layers"],
@@ -50,7 +58,6 @@ def quantized_model(
         "worst layer": facts["worst_layer"],
         "hidden state error (relative)": round(facts["hidden_state_error"], 4),
     }
-    return materialized(artifact, {"quantized": facts["quantized"], **(measured if facts["quantized"] else {})})
 
 
 def training_model(base_model: Artifact, quantized_model: Artifact) -> Artifact:

@@ -18,6 +18,10 @@ class SourceError(LuthierError):
     """A source that cannot be read: missing, wrong digest, wrong form."""
 
 
+class NotDownloadedError(SourceError):
+    """A source that would have to be downloaded first, asked for without a network."""
+
+
 class DataError(LuthierError):
     """Rows that cannot be turned into splits."""
 

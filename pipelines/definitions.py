@@ -14,7 +14,7 @@ from pipelines.executor import executor
 from pipelines.jobs import finetune
 from pipelines.sensors import close_ended_runs
 from resources.artifact_store import ArtifactStore
-from resources.home import luthier_home, recipes_folder
+from resources.home import dagster_port, luthier_home, mlflow_port, recipes_folder
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
@@ -36,7 +36,7 @@ defs = dg.Definitions(
     resources={
         "recipes": RecipeBook(folder=str(recipes_folder())),
         "artifacts": ArtifactStore(home=home),
-        "tracking": Tracking(home=home),
+        "tracking": Tracking(home=home, dagster_port=dagster_port(), mlflow_port=mlflow_port()),
     },
     executor=executor,
 )

@@ -17,6 +17,16 @@ def recipes_folder() -> Path:
     return Path(os.environ.get("LUTHIER_RECIPES") or PROJECT / "recipes").resolve()
 
 
+def dagster_port() -> int:
+    """Where the Dagster page is served."""
+    return int(os.environ.get("LUTHIER_DAGSTER_PORT", "3000"))
+
+
+def mlflow_port() -> int:
+    """Where the MLflow page is served."""
+    return int(os.environ.get("LUTHIER_MLFLOW_PORT", "5000"))
+
+
 def prepare_home() -> Path:
     """Creates the home with its Dagster instance folder, and points this process and its children at it.
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from luthier.errors import LuthierError
 from luthier.recipe.loading import load_recipe
+from luthier.recipe.problems import Problem, RecipeError, nearest
 from luthier.recipe.resolving import ResolvedRecipe
 
 
@@ -30,16 +30,13 @@ class RecipeBook(dg.ConfigurableResource):
 
     def get(self, name: str) -> ResolvedRecipe:
         """The recipe with every default filled in; all its problems at once if it has any."""
-        from difflib import get_close_matches
+        return load_recipe(self.path(name), self.overrides)
 
+    def path(self, name: str) -> Path:
+        """The recipe's file; raises a RecipeError that names the nearest when there is none."""
         path = Path(self.folder) / f"{name}.yaml"
         if not path.is_file():
             names = recipe_names(Path(self.folder))
-            near = get_close_matches(name, names, n=1)
-            raise LuthierError(
-                "no such recipe",
-                where=self.folder,
-                received=name,
-                remedy=f"did you mean {near[0]!r}?" if near else f"one of {', '.join(names) or '(none there)'}",
-            )
-        return load_recipe(path, self.overrides)
+            rule = f"no such recipe; there are {', '.join(names) or 'none'}"
+            raise RecipeError([Problem(path, 1, "(file)", rule, name, nearest(name, names))])
+        return path

@@ -81,6 +81,8 @@ class Tracking(dg.ConfigurableResource):
     def link_to(self, mlflow_run_id: str | None) -> dg.MetadataValue:
         """For Dagster's metadata: the page of a run, or that MLflow is not reached."""
         store = self.store
+        if mlflow_run_id is None:
+            return dg.MetadataValue.text("MLflow was not reached")
         try:
             with store.reaching():
                 experiment = store.client.get_run(mlflow_run_id).info.experiment_id

@@ -94,8 +94,8 @@ def _evaluate(node: ast.expr, row: Mapping[str, str]) -> Any:
         case ast.BoolOp(op=op, values=values):
             return (all if isinstance(op, ast.And) else any)(_evaluate(value, row) for value in values)
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            values = [_evaluate(value, row) for value in (left, *comparators)]
-            pairs = zip(ops, values, values[1:], strict=False)
+            operands = [_evaluate(operand, row) for operand in (left, *comparators)]
+            pairs = zip(ops, operands, operands[1:], strict=False)
             return all(COMPARISONS[type(op)](*_comparable(a, b)) for op, a, b in pairs)
     raise AssertionError(ast.dump(node))
 

@@ -67,11 +67,11 @@ def _form(path: Path) -> str:
 def _open_text(path: Path) -> TextIO:
     """The file as text; bytes that are no UTF-8 become lone surrogates, which mark their record."""
     binary = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[arg-type]
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _header(reader: Any, path: Path) -> list[str]:
-    header = next(reader, [])
+    header: list[str] = next(reader, [])
     if not header or not any(header):
         raise DataError("the file is empty: it has no header", where=str(path))
     repeated = sorted({name for name in header if header.count(name) > 1})

@@ -132,8 +132,8 @@ def assess(
         labels=label_names,
         confusion=confusion_matrix(found.labels, predicted, labels=ids).tolist(),
         classes=[
-            ClassScores(name, *(float(column[i]) for column in table[:3]), int(table[3][i]))
-            for i, name in enumerate(label_names)
+            ClassScores(name, float(precision), float(recall), float(f1), int(support))
+            for name, precision, recall, f1, support in zip(label_names, *table, strict=True)
         ],
         mistakes=_mistakes(found, predicted, label_names),
         digests=digests,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from luthier.errors import LuthierError
 from luthier.methods import METHODS
 from luthier.recipe.positions import Document, parse_value, read_document
 from luthier.recipe.problems import NOTHING, Problem, RecipeError, nearest
@@ -79,7 +80,7 @@ class _Draft:
     def check_columns(self, columns_of: ColumnsOf) -> None:
         """Columns that the recipe names and the source lacks."""
         data = self._section("data", DataSection)
-        known = None if data is None else columns_of(data)
+        known = None if data is None else self._ask("data.source", columns_of, data)
         if data is None or known is None:
             return
         for field, names in (("text", {data.columns.text}), ("label", data.required_columns - {data.columns.text})):
@@ -91,10 +92,19 @@ class _Draft:
         """Settings of the method that cannot work on the base model."""
         base = self._section("base_model", BaseModelSection)
         kind = METHODS.get(str(self._method().get("kind")))
-        method = kind and self._section("method", kind)
-        layers = None if base is None or method is None else layers_of(base)
-        for mismatch in method.mismatches(layers) if method and layers else ():
+        method = self._section("method", kind) if kind else None
+        layers = None if base is None or method is None else self._ask("base_model.source", layers_of, base)
+        for mismatch in method.mismatches(layers) if method is not None and layers is not None else ():
             self.problem(f"method.{mismatch.field}", mismatch.rule, received=mismatch.received, near=mismatch.nearest)
+
+    def _ask(self, field: str, question: Callable[[Any], Any], section: BaseModel) -> Any:
+        """A fact about what a section names; what is wrong there is one more problem."""
+        try:
+            return question(section)
+        except LuthierError as error:
+            remedy = f"; {error.remedy}" if error.remedy else ""
+            self.problem(field, f"{error.what}{remedy}", received=error.received or NOTHING)
+            return None
 
     def _parse_overrides(self, overrides: Sequence[str]) -> dict[str, Any]:
         parsed: dict[str, Any] = {}

@@ -4,21 +4,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from luthier.errors import SourceError
+from luthier.errors import NotDownloadedError, SourceError
 from luthier.sources import file, wheel
 from luthier.sources.fetched import Fetched
 
 SCHEMES = {"wheel": wheel.fetch, "file": file.fetch}
 
-__all__ = ["SCHEMES", "Fetched", "fetch"]
+__all__ = ["SCHEMES", "Fetched", "NotDownloadedError", "fetch"]
 
 
 def fetch(uri: str, *, downloads: Path, root: Path, sha256: str | None = None, offline: bool = False) -> Fetched:
     """Makes the source local. Relative paths are relative to ``root``; downloads are kept in ``downloads``.
 
     Raises:
-        SourceError: unknown scheme, nothing there, another digest than ``sha256``, or a download needed while
-            ``offline``.
+        SourceError: unknown scheme, nothing there, or another digest than ``sha256``.
+        NotDownloadedError: a download is needed while ``offline``.
     """
     scheme = urlsplit(uri).scheme if "://" in uri else "file"
     if scheme not in SCHEMES:

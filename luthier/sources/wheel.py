@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from luthier.digest import digest_of, file_digest, folder_digests
-from luthier.errors import SourceError
+from luthier.errors import NotDownloadedError, SourceError
 from luthier.sources.fetched import Fetched
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _local_wheel(requirement: Requirement, downloads: Path) -> Path | None:
 
 def _download(requirement: Requirement, downloads: Path, uri: str, offline: bool) -> Path:
     if offline:
-        raise SourceError("the wheel is not downloaded yet", where=uri)
+        raise NotDownloadedError("the wheel is not downloaded yet", where=uri)
     log.info("downloading %s %s", requirement.name, requirement.version)
     wheels = downloads / "wheels"
     wheels.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ SPLITS = ("train", "validation")
 
 def write_tokens(splits: Path, base: Path, task: TextClassification, *, max_length: int, folder: Path) -> None:
     """Tokenizes train and validation (the test split stays sealed) and counts the rows that were cut."""
+    datasets.disable_progress_bars()
     tokenizer = load_tokenizer(base)
     facts: dict[str, dict[str, int]] = {}
     for name in SPLITS:

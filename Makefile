@@ -1,0 +1,40 @@
+# make demo | setup | test | check | ui | bench | finetune RECIPE=name
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RECIPE ?= reviews
+
+export HF_HUB_OFFLINE := 1
+
+.PHONY: setup demo finetune ui test check bench
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: setup
+	@$(BIN)/luthier run reviews
+
+finetune: setup
+	@$(BIN)/luthier run $(RECIPE)
+
+ui: setup
+	@$(BIN)/luthier ui
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m dagster definitions validate --workspace workspace.yaml
+	$(BIN)/luthier recipe check
+
+bench: setup
+	$(BIN)/python benchmarks/training_speed.py

@@ -1,0 +1,205 @@
+"""The command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from luthier.errors import LuthierError
+from luthier.recipe.problems import RecipeError
+from resources.artifact_store import ArtifactStore
+from resources.home import luthier_home, prepare_home, recipes_folder
+from resources.recipe_book import RecipeBook, recipe_names
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Fine-tune by recipe."
+)
+recipe_app = typer.Typer(no_args_is_help=True, help="Look at recipes.")
+app.add_typer(recipe_app, name="recipe")
+
+console = Console(soft_wrap=True)
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name: its file without .yaml.")]
+Overrides = Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="For this launch; repeatable.")]
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 failed, 2 wrong use or wrong recipe."""
+    prepare_home()
+    try:
+        app()
+    except RecipeError as error:
+        _stop(error, 2)
+    except LuthierError as error:
+        _stop(error, 1)
+
+
+def _stop(error: LuthierError, code: int) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+    sys.exit(code)
+
+
+def _book() -> RecipeBook:
+    return RecipeBook(folder=str(recipes_folder()))
+
+
+def _artifacts() -> ArtifactStore:
+    return ArtifactStore(home=str(luthier_home()))
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    start_from: Annotated[str | None, typer.Option("--from", metavar="ASSET", help="Start at this asset.")] = None,
+    overrides: Overrides = [],  # noqa: B006 (typer reads it)
+) -> None:
+    """Run the finetune job for a recipe: from raw rows to a registered model."""
+    from pipelines.launch import launch
+    from pipelines.preflight import check_before_run
+    from pipelines.summary import print_summary
+
+    resolved = check_before_run(recipe, overrides)
+    ended = launch(recipe, overrides=overrides, start_from=start_from)
+    if not ended.success:
+        for failure in ended.failures:
+            console.print(failure, style="red", markup=False, highlight=False)
+        console.print(f"Failed. Look further: luthier ui, then http://127.0.0.1:3000/runs/{ended.run_id}")
+        raise typer.Exit(1)
+    print_summary(resolved, ended, console)
+
+
+@app.command()
+def report(recipe: RecipeName, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Say what the newest run of a recipe came to."""
+    import dagster as dg
+
+    from pipelines.results import newest_result
+    from pipelines.summary import print_result
+
+    resolved = _book().get(recipe)
+    with dg.DagsterInstance.get() as instance:
+        result = newest_result(recipe, instance, _artifacts())
+    if as_json:
+        print(json.dumps(result.as_json(), indent=2))
+    else:
+        print_result(resolved, result, console)
+
+
+@app.command()
+def predict(
+    recipe: RecipeName,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Texts to answer.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A UTF-8 file with one text a line; - is standard input.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Ask the champion of a recipe."""
+    from pipelines.prediction import answers, read_texts
+
+    given = [*(texts or []), *(read_texts(file) if file else [])]
+    if not given:
+        raise typer.BadParameter("give texts, or --file")
+    for answer in answers(_book().get(recipe).model_name, given):
+        if as_json:
+            print(json.dumps(answer, ensure_ascii=False))
+        else:
+            console.print(
+                f"{answer['label']}  {answer['probability']:.3f}  {answer['text']}", markup=False, highlight=False
+            )
+
+
+@app.command()
+def ui(
+    dagster_port: Annotated[int, typer.Option(help="Port of the Dagster page.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page.")] = 5000,
+) -> None:
+    """Serve the Dagster and MLflow pages on 127.0.0.1 until Ctrl-C."""
+    from pipelines.servers import require_free, serve
+
+    for port in (dagster_port, mlflow_port):
+        require_free(port)
+    raise typer.Exit(serve(luthier_home(), dagster_port=dagster_port, mlflow_port=mlflow_port, console=console))
+
+
+@app.command()
+def sync() -> None:
+    """Send MLflow what it missed, and close runs whose process is gone."""
+    import dagster as dg
+
+    from resources.tracking import Tracking
+
+    tracking = Tracking(home=str(luthier_home()))
+    with dg.DagsterInstance.get() as instance:
+        closed = tracking.reconcile(instance)
+    pending = tracking.sync_all()
+    console.print(f"{len(closed)} runs closed; {pending}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, what is wrong, and the remedy."""
+    from pipelines.doctor import examine
+
+    findings = list(examine())
+    for finding in findings:
+        mark = "[red]✗[/]" if finding.remedy else "[green]✓[/]"
+        remedy = f"  [red]{finding.remedy}[/]" if finding.remedy else ""
+        console.print(f"{mark} {finding.what:<22} {finding.found}{remedy}", highlight=False)
+    raise typer.Exit(1 if any(finding.remedy for finding in findings) else 0)
+
+
+@recipe_app.command("list")
+def list_recipes() -> None:
+    """Name every recipe, with what its first comment says."""
+    for name in recipe_names(recipes_folder()):
+        first = (recipes_folder() / f"{name}.yaml").read_text().partition("\n")[0]
+        console.print(
+            f"{name:<16} {first.lstrip('# ') if first.startswith('#') else ''}", markup=False, highlight=False
+        )
+
+
+@recipe_app.command()
+def check(
+    recipes: Annotated[list[str] | None, typer.Argument(metavar="[RECIPE]...", help="All when none is named.")] = None,
+    overrides: Overrides = [],  # noqa: B006 (typer reads it)
+) -> None:
+    """Report every problem of the recipes at once, without downloading anything."""
+    from pipelines.preflight import check_before_run
+
+    failed: list[str] = []
+    for name in recipes or recipe_names(recipes_folder()):
+        try:
+            check_before_run(name, overrides)
+        except RecipeError as error:
+            failed.append(str(error))
+        else:
+            console.print(f"{name}: valid", highlight=False)
+    for text in failed:
+        Console(stderr=True, soft_wrap=True).print(text, style="red", markup=False, highlight=False)
+    raise typer.Exit(2 if failed else 0)
+
+
+@recipe_app.command()
+def show(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
+    """Print the resolved recipe, with where each value came from."""
+    resolved = (
+        _book().get(recipe) if not overrides else RecipeBook(folder=_book().folder, overrides=overrides).get(recipe)
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in ("field", "value", "origin"):
+        table.add_column(heading, overflow="fold")
+    for name, value in resolved.flat().items():
+        table.add_row(name, json.dumps(value, ensure_ascii=False), resolved.origins[name])
+    console.print(table)
+
+
+@recipe_app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from luthier.recipe.json_schema import recipe_json_schema
+
+    print(json.dumps(recipe_json_schema(), indent=2))

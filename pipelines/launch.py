@@ -1,0 +1,129 @@
+"""Running the job from a terminal, in this process and the steps it forks."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import dagster as dg
+import psutil
+from rich.console import Console
+
+from luthier.errors import LuthierError
+from pipelines.progress import following
+from resources.home import luthier_home
+from resources.recipe_book import RecipeBook
+from resources.tracking import Tracking
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A run that has ended. ``overhead`` is the share of its time in which the library did no work."""
+
+    run_id: str
+    success: bool
+    seconds: float
+    overhead: float
+    failures: tuple[str, ...]
+
+
+@contextmanager
+def diverted_output(log: Path) -> Iterator[TextIO]:
+    """Sends what this process and its children print to ``log``; gives a stream to where it went before."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = {number: os.dup(number) for number in (1, 2)}
+    with log.open("wb") as file, os.fdopen(os.dup(1), "w") as before:
+        try:
+            for number in kept:
+                os.dup2(file.fileno(), number)
+            yield before
+        finally:
+            for number, original in kept.items():
+                os.dup2(original, number)
+                os.close(original)
+
+
+def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None = None) -> Launch:
+    """Runs ``finetune`` for one recipe, or the part of it from one asset on, shows it, and waits for its end."""
+    from pipelines.definitions import defs, finetune_job
+
+    launch_id = uuid.uuid4().hex
+    tags = {
+        "dagster/partition": name,
+        "luthier/launch": launch_id,
+        "luthier/pid": str(os.getpid()),
+        "luthier/process_started": repr(psutil.Process().create_time()),
+    }
+    book: RecipeBook = defs.resources["recipes"]  # type: ignore[index]
+    tracking: Tracking = defs.resources["tracking"]  # type: ignore[index]
+    run_config = {
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        "resources": {"recipes": {"config": {"folder": book.folder, "overrides": list(overrides)}}},
+    }
+    selection = downstream_of(start_from) if start_from else None
+    with dg.DagsterInstance.get() as instance, diverted_output(luthier_home() / "last-run.log") as terminal:
+        tracking.reconcile(instance)
+        began = time.time()
+        with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
+            result = dg.execute_job(
+                dg.reconstructable(finetune_job),
+                instance=instance,
+                run_config=run_config,
+                tags=tags,
+                asset_selection=selection,
+            )
+        ended = time.time()
+        tracking.reconcile(instance)
+    with result:
+        events = result.all_events
+    return Launch(
+        run_id=result.run_id,
+        success=result.success,
+        seconds=ended - began,
+        overhead=1 - covered(library_times(events), began, ended) / (ended - began),
+        failures=tuple(failure_text(event) for event in events if event.is_step_failure),
+    )
+
+
+def downstream_of(asset: str) -> list[dg.AssetKey]:
+    """The asset and everything after it."""
+    from pipelines.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    known = sorted(key.to_user_string() for key in graph.get_all_asset_keys())
+    if asset not in known:
+        raise LuthierError("no such asset", received=asset, remedy=f"one of {', '.join(known)}")
+    return sorted(dg.AssetSelection.assets(asset).downstream().resolve(graph))
+
+
+def library_times(events: Sequence[dg.DagsterEvent]) -> list[tuple[float, float]]:
+    """When the library worked, from the metadata of what was made."""
+    materializations = (e.step_materialization_data.materialization for e in events if e.is_step_materialization)
+    found: list[Any] = [each.metadata["library_time"].value for each in materializations]
+    return [(began, ended) for began, ended in filter(None, found)]
+
+
+def covered(intervals: Sequence[tuple[float, float]], began: float, ended: float) -> float:
+    """The seconds between ``began`` and ``ended`` that at least one interval covers."""
+    total, reached = 0.0, began
+    for start, stop in sorted(intervals):
+        start, stop = max(start, reached), min(stop, ended)
+        if stop > start:
+            total += stop - start
+            reached = stop
+    return total
+
+
+def failure_text(event: dg.DagsterEvent) -> str:
+    """Why a step failed: the text of a ``dg.Failure``, else the innermost error."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return f"{event.step_key}: {data.user_failure_data.description}"
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {error.message.strip() if error else 'no reason was recorded'}"

@@ -1,0 +1,73 @@
+"""What the newest run of a recipe came to, as Dagster and the artifacts recorded it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from luthier.errors import LuthierError
+from resources.artifact_store import Artifact, ArtifactStore
+
+if TYPE_CHECKING:
+    from luthier.evaluation.report import EvaluationReport
+
+
+@dataclass(frozen=True)
+class Result:
+    """The newest evaluation of a recipe, and the model version made from it, if one was."""
+
+    report: "EvaluationReport"
+    page: Path
+    mlflow_run_id: str | None
+    dagster_run_id: str
+    model_version: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``luthier report --json`` prints."""
+        return {
+            **self.report.summary(),
+            "mlflow_run_id": self.mlflow_run_id,
+            "dagster_run_id": self.dagster_run_id,
+            "model_version": self.model_version,
+        }
+
+
+def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: ArtifactStore) -> Result:
+    """The newest evaluation that Dagster recorded for the recipe.
+
+    Raises:
+        LuthierError: there is none.
+    """
+    from luthier.evaluation.report import read_report
+
+    evaluated = _newest(instance, "evaluation_report", recipe)
+    if evaluated is None:
+        raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
+    artifact = artifacts.open("evaluation_report", _value(evaluated, "digest"))
+    return Result(
+        report=read_report(artifact.folder),
+        page=artifact.folder / "report.html",
+        mlflow_run_id=artifact.manifest["mlflow_run_id"],
+        dagster_run_id=evaluated.run_id,
+        model_version=_version_made_from(artifact, instance, artifacts, recipe),
+    )
+
+
+def _version_made_from(
+    report: Artifact, instance: dg.DagsterInstance, artifacts: ArtifactStore, recipe: str
+) -> str | None:
+    deployed = _newest(instance, "deployed_artifact", recipe)
+    if deployed is None:
+        return None
+    artifact = artifacts.open("deployed_artifact", _value(deployed, "digest"))
+    return _value(deployed, "version") if artifact.manifest["inputs"]["evaluation_report"] == report.digest else None
+
+
+def _newest(instance: dg.DagsterInstance, asset: str, recipe: str) -> dg.EventLogRecord | None:
+    recorded = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[recipe])
+    return next(iter(instance.fetch_materializations(recorded, limit=1).records), None)
+
+
+def _value(record: dg.EventLogRecord, name: str) -> str:
+    return str(record.asset_materialization.metadata[name].value)  # type: ignore[union-attr]

@@ -1,0 +1,45 @@
+"""The end of a run, in a few lines."""
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from luthier.recipe.resolving import ResolvedRecipe
+from pipelines.launch import Launch
+from pipelines.results import Result, newest_result
+from resources.artifact_store import ArtifactStore
+from resources.home import luthier_home
+
+
+def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> None:
+    """What the run came to, how long it took, and what to do next."""
+    with dg.DagsterInstance.get() as instance:
+        result = newest_result(resolved.name, instance, ArtifactStore(home=str(luthier_home())))
+    print_result(resolved, result, console)
+    minutes, seconds = divmod(round(ended.seconds), 60)
+    console.print(
+        f"Time      {minutes}:{seconds:02d}, of which {ended.overhead:.0%} is not library work", highlight=False
+    )
+    console.print("\nLook further:   make ui", highlight=False)
+    if result.model_version:
+        example = f'luthier predict {resolved.name} "..."'
+        console.print(f"Ask the model:  {example}", markup=False, highlight=False)
+
+
+def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
+    """The verdict, the scores beside the baselines, what was registered and where the report lies."""
+    report = result.report
+    console.print(f"\n[bold]{resolved.name}[/]  {report.sentence}\n", highlight=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"test {report.metric}")
+    table.add_column("", justify="right")
+    table.add_column(f"{report.confidence:.0%} interval", justify="right")
+    for name, score in {"fine-tuned": report.deciding, **report.baselines}.items():
+        style = "bold" if name == "fine-tuned" else None
+        table.add_row(name, f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}", style=style)
+    console.print(table)
+    trained = f"{report.trainable_parameters:,} of {report.parameters:,} parameters"
+    console.print(f"\nTrained   {trained} on {report.rows['train']:,} rows", highlight=False)
+    registered = f"{resolved.model_name} version {result.model_version}, alias champion"
+    console.print(f"Model     {registered if result.model_version else 'not deployed'}", highlight=False)
+    console.print(f"Report    {result.page}", highlight=False)

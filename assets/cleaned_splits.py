@@ -59,7 +59,7 @@ def cleaned_splits(
         checks=[
             leakage_result(artifact.folder),
             splits_result(facts["rows"]),
-            labels_result(artifact.folder, facts["labels"]),
+            labels_result(artifact.folder),
         ],
     )
 
@@ -84,11 +84,11 @@ def splits_result(rows: dict[str, int]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name="splits_not_empty", passed=all(counts.values()), metadata=counts)
 
 
-def labels_result(splits: Path, labels: list[str]) -> dg.AssetCheckResult:
+def labels_result(splits: Path) -> dg.AssetCheckResult:
     """Fails when a split lacks a label, or a row has none."""
-    from luthier.data.leakage import label_problems
+    from luthier.data.leakage import labels_complete
 
-    problems = label_problems(splits, labels)
+    problems = labels_complete(splits)
     return dg.AssetCheckResult(
         check_name="labels_complete", passed=not problems, metadata={"problems": dg.MetadataValue.json(problems)}
     )

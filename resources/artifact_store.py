@@ -5,7 +5,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import Field
 
 from luthier.digest import digest_of, folder_digests
@@ -89,7 +90,7 @@ class ArtifactStore(dg.ConfigurableIOManager):
         digest = self.digest(asset, inputs)
         folder = self.root / asset / digest
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
+        with self._alone(asset, folder):
             if folder.is_dir() and not (damage := damaged_files(folder)):
                 log.info("%s %s reused", asset, digest[:12])
                 return Artifact(asset, digest, folder)
@@ -98,6 +99,20 @@ class ArtifactStore(dg.ConfigurableIOManager):
                 shutil.rmtree(folder)
             self._build(asset, digest, folder, inputs, build, record or {})
         return Artifact(asset, digest, folder, reused=False)
+
+    @contextmanager
+    def _alone(self, asset: str, folder: Path) -> Iterator[None]:
+        """Keeps other processes from building the same artifact; waits for one that is at it."""
+        lock = FileLock(folder.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("waiting for another process that is making this %s", asset)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def open(self, asset: str, digest: str) -> Artifact:
         """A stored artifact, verified against the digests of its files."""

@@ -1,143 +1,137 @@
-"""Cleaning: readable texts with one label each, every other row rejected with its reason."""
+"""Cleaning: readable texts, one label each, every text once; each row that goes is kept with its reason."""
 
-import json
-import re
-import string
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from luthier.data.expression import Expression
+from luthier.data.text import clean_text, normalised
 from luthier.errors import DataError
 
-CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
-FOLDED = re.compile(rf"[\s{re.escape(string.punctuation)}]+")
+LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True)
 class Example:
-    """A clean row; ``row`` is its index in the raw rows."""
+    """A clean row; ``row`` is its index in the raw rows, ``line`` where it stands in the source."""
 
     row: int
     line: int
     text: str
     label: str
+    key: str
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """A row that is not used, with the reason and its raw content as JSON."""
+class Dropped:
+    """A raw row that is not used; ``kind`` groups reasons that differ in a value or a line."""
 
-    file: str
-    line: int
+    row: int
+    kind: str
     reason: str
-    raw: str
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The usable rows, the label names in the order of their ids, and the rest."""
+    """The usable rows in the source's order, the label names by id, and the rest."""
 
     examples: list[Example]
     labels: list[str]
-    rejected: list[Rejected]
+    dropped: list[Dropped]
 
 
-def clean(rows: Iterable[Mapping[str, Any]], *, text: str, label: str, labels: Sequence[str] | None) -> Cleaned:
-    """Cleans raw rows (all values strings or None, with ``_file`` and ``_line``).
+def clean(
+    rows: Iterable[Mapping[str, Any]], *, text: str, label: Expression, labels: Sequence[str] | None = None
+) -> Cleaned:
+    """Clean raw rows: values are texts or None, ``_line`` is their line.
 
-    Of rows with the same text after ``normalised`` the first stays; if their labels differ, none does.
-
-    Raises:
-        DataError: no usable row, or all of one label.
+    Of rows whose ``normalised`` text is the same the first stays, and none when their labels differ. ``labels`` names
+    false and true of a boolean expression, or the values allowed. Raises DataError when nothing, or one label, is left.
     """
-    expression = Expression.parse(label)
-    examples: list[Example] = []
-    rejected: list[Rejected] = []
-    raws: dict[int, Mapping[str, Any]] = {}
-    for index, row in enumerate(rows):
-        try:
-            found = Example(index, row["_line"], clean_text(row[text]), label_of(expression, row, labels))
-        except DataError as error:
-            rejected.append(_reject(row, str(error)))
-            continue
-        examples.append(found)
-        raws[index] = row
-    kept, dropped = _without_duplicates(examples)
-    rejected += [_reject(raws[example.row], reason) for example, reason in dropped]
-    names = _label_names(expression, kept, labels)
-    return Cleaned(kept, names, rejected)
+    allowed = _allowed(label, labels)
+    outcomes = [_example(index, row, text, label, allowed) for index, row in enumerate(rows)]
+    examples, repeated = _once([outcome for outcome in outcomes if isinstance(outcome, Example)])
+    unusable = [outcome for outcome in outcomes if isinstance(outcome, Dropped)]
+    dropped = sorted([*unusable, *repeated], key=lambda drop: drop.row)
+    return Cleaned(examples, _names(examples, allowed, dropped, label), dropped)
 
 
-def clean_text(text: str | None) -> str:
-    """Unicode NFC, control characters and runs of white space as one space.
-
-    Raises:
-        DataError: nothing is left.
-    """
-    if text is None:
-        raise DataError("missing text")
-    cleaned = " ".join(unicodedata.normalize("NFC", text).translate(CONTROL).split())
-    if not cleaned:
-        raise DataError("empty text")
-    return cleaned
-
-
-def normalised(text: str) -> str:
-    """What two texts that only differ in case, punctuation, spacing or compatibility forms have in common."""
-    folded = FOLDED.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
-    return folded or text
+def _allowed(label: Expression, labels: Sequence[str] | None) -> list[str] | None:
+    names = [clean_text(str(name)) for name in labels or ()] or (["false", "true"] if label.is_boolean else None)
+    if names and (len(set(names)) != len(names) or not all(names)):
+        raise DataError("labels need different names", received=list(labels or ()), remedy="name each once")
+    if names and label.is_boolean and len(names) != 2:
+        raise DataError(
+            f"{label.text!r} is true or false, so it has two labels",
+            received=list(labels or ()),
+            remedy="give the name for false, then the name for true",
+        )
+    return names
 
 
-def label_of(expression: Expression, row: Mapping[str, Any], labels: Sequence[str] | None) -> str:
-    """The label name of one row.
+def _example(
+    index: int, row: Mapping[str, Any], column: str, label: Expression, allowed: Sequence[str] | None
+) -> Example | Dropped:
+    if row[column] is None:
+        return Dropped(index, "missing text", "missing text")
+    text = clean_text(row[column])
+    if not text:
+        return Dropped(index, "empty text", "empty text")
+    if any(row[name] is None for name in label.columns):
+        return Dropped(index, "missing label", "missing label")
+    try:
+        name = _label(label, row, allowed)
+    except DataError as error:
+        blank = any(not row[name].strip() for name in label.columns)
+        reason = "missing label" if blank else f"label: {error.what}"
+        return Dropped(index, "missing label" if blank else "label not computable", reason)
+    if not name:
+        return Dropped(index, "missing label", "missing label")
+    if allowed and name not in allowed:
+        shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
+        reason = f"label {shown!r} is not one of {', '.join(map(repr, allowed[:20]))}"
+        return Dropped(index, "label not in labels", reason)
+    return Example(index, row["_line"], text, name, normalised(text))
 
-    Raises:
-        DataError: a value is missing, no number where one is needed, or outside ``labels``.
-    """
-    if any(row[column] is None or not row[column].strip() for column in expression.columns):
-        raise DataError("missing label")
-    value = expression.evaluate(row)
-    if isinstance(value, bool):
-        return (labels or ("false", "true"))[int(value)]
-    name = str(value).strip()
-    if labels and name not in labels:
-        raise DataError(f"label {name!r} is not one of {', '.join(labels)}")
-    return name
+
+def _label(label: Expression, row: Mapping[str, str], allowed: Sequence[str] | None) -> str:
+    value = label.evaluate(row)
+    if label.is_boolean:
+        assert allowed is not None
+        return allowed[int(bool(value))]
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return clean_text(str(value))
 
 
-def _without_duplicates(examples: list[Example]) -> tuple[list[Example], list[tuple[Example, str]]]:
+def _once(found: Collection[Example]) -> tuple[list[Example], list[Dropped]]:
     groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[normalised(example.text)].append(example)
-    kept: list[Example] = []
-    dropped: list[tuple[Example, str]] = []
+    for example in found:
+        groups[example.key].append(example)
+    examples: list[Example] = []
+    dropped: list[Dropped] = []
     for first, *others in groups.values():
-        if {example.label for example in others} - {first.label}:
-            dropped += [(example, "conflicting labels for the same text") for example in (first, *others)]
+        if any(other.label != first.label for other in others):
+            dropped += [Dropped(one.row, "conflicting labels", "conflicting labels") for one in (first, *others)]
         else:
-            kept.append(first)
-            dropped += [(example, f"duplicate of line {first.line}") for example in others]
-    return kept, dropped
+            examples.append(first)
+            dropped += [Dropped(other.row, "duplicate", f"duplicate of line {first.line}") for other in others]
+    return examples, dropped
 
 
-def _label_names(expression: Expression, examples: list[Example], labels: Sequence[str] | None) -> list[str]:
-    present = {example.label for example in examples}
-    if not examples:
-        raise DataError("no usable row is left after cleaning", remedy="look at rejected.parquet of raw_data")
+def _names(
+    examples: list[Example], allowed: list[str] | None, dropped: Sequence[Dropped], label: Expression
+) -> list[str]:
+    present = sorted({example.label for example in examples})
+    reasons = ", ".join(f"{count} {kind}" for kind, count in Counter(drop.kind for drop in dropped).most_common(5))
+    rejected = f"rejected: {reasons or 'none'}"
+    if not present:
+        raise DataError(f"no row is left after cleaning; {rejected}", remedy="check data.columns and data.labels")
     if len(present) == 1:
         raise DataError(
-            "all rows have the same label",
-            received=next(iter(present)),
-            remedy=f"check data.columns.label ({expression.text})",
+            f"all {len(examples)} rows have the label {present[0]!r}; {rejected}",
+            received=label.text,
+            remedy="check data.columns.label and data.labels: there must be two labels at least",
         )
-    if labels:
-        return list(labels)
-    return sorted(present) if expression.is_column else ["false", "true"]
-
-
-def _reject(row: Mapping[str, Any], reason: str) -> Rejected:
-    raw = {name: value for name, value in row.items() if not name.startswith("_")}
-    return Rejected(row["_file"], row["_line"], reason.replace("\n", "; "), json.dumps(raw, ensure_ascii=False))
+    return allowed or present

@@ -1,22 +1,24 @@
-"""The search for leaks: reads the written splits, and knows nothing of how they were made."""
+"""The search for leaks and gaps: reads the splits that were written and shares no code with what divided them."""
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
-from luthier.data.cleaning import normalised
-from luthier.data.splitting import SPLITS
+from luthier.data.tables import read_facts
+from luthier.data.text import normalised
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One text in two splits: exactly, or alike but for case, punctuation and spacing."""
+    """One row of ``split_b`` whose text ``split_a`` has too: exactly, or but for case, punctuation and spacing."""
 
-    kind: str
+    kind: Literal["exact", "normalised"]
     split_a: str
     split_b: str
     row_a: int
@@ -25,33 +27,45 @@ class Leak:
     text_b: str
 
 
-def leaks(splits: Path) -> list[Leak]:
-    """Every text that two splits share."""
-    tables = {name: pq.read_table(splits / f"{name}.parquet").to_pylist() for name in SPLITS}
-    keyed = {name: _by_normalised(rows) for name, rows in tables.items()}
-    found: list[Leak] = []
-    for a, b in combinations(SPLITS, 2):
-        for key in keyed[a].keys() & keyed[b].keys():
-            first, second = keyed[a][key][0], keyed[b][key][0]
-            kind = "exact" if first["text"] == second["text"] else "normalised"
-            found.append(Leak(kind, a, b, first["row"], second["row"], first["text"], second["text"]))
-    return sorted(found, key=lambda leak: (leak.split_a, leak.split_b, leak.row_a))
+def leaks(splits_folder: Path) -> list[Leak]:
+    """A leak for every row of a later split whose text an earlier one has; exact matches come before the others."""
+    splits = {name: _rows(splits_folder, name) for name in SPLITS}
+    found = [leak for a, b in combinations(SPLITS, 2) for leak in _overlap(a, splits[a], b, splits[b])]
+    return sorted(found, key=lambda leak: leak.kind)
 
 
-def label_problems(splits: Path, labels: list[str]) -> list[str]:
-    """What is incomplete: a split without one of the labels, a row without a label, an id that is not its label's."""
-    problems: list[str] = []
-    for name in SPLITS:
-        rows = pq.read_table(splits / f"{name}.parquet", columns=["label", "label_id"]).to_pylist()
-        present = {row["label"] for row in rows}
-        problems += [f"{name} has no row of {label!r}" for label in labels if label not in present]
-        wrong = [row for row in rows if row["label"] is None or labels.index(row["label"]) != row["label_id"]]
-        problems += [f"{name} has {len(wrong)} rows without a label, or with another's id"] if wrong else []
-    return problems
+def labels_complete(folder: Path) -> list[str]:
+    """What is wrong with the labels: a split that lacks one, a row without, an id that is not its label's."""
+    labels: list[str] = read_facts(folder / "facts.json")["labels"]
+    ids = {label: label_id for label_id, label in enumerate(labels)}
+    return [problem for name in SPLITS for problem in _label_problems(name, _rows(folder, name), ids)]
 
 
-def _by_normalised(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        groups[normalised(row["text"])].append(row)
-    return groups
+def _rows(folder: Path, split: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(folder / f"{split}.parquet").to_pylist()
+    return rows
+
+
+def _overlap(a: str, rows_a: list[dict[str, Any]], b: str, rows_b: list[dict[str, Any]]) -> Iterator[Leak]:
+    exact = {row["text"]: row for row in reversed(rows_a)}
+    alike = {normalised(row["text"]): row for row in reversed(rows_a)}
+    for row in rows_b:
+        if twin := exact.get(row["text"]):
+            yield Leak("exact", a, b, twin["row"], row["row"], twin["text"], row["text"])
+        elif twin := alike.get(normalised(row["text"])):
+            yield Leak("normalised", a, b, twin["row"], row["row"], twin["text"], row["text"])
+
+
+def _label_problems(split: str, rows: list[dict[str, Any]], ids: dict[str, int]) -> Iterator[str]:
+    present = {row["label"] for row in rows}
+    unlabelled = sum(row["label"] is None or row["label_id"] is None for row in rows)
+    if unlabelled:
+        yield f"{split}: {unlabelled} rows without a label"
+    for label in ids:
+        if label not in present:
+            yield f"{split}: no row of label {label!r}"
+    for label in sorted(present - ids.keys() - {None}):
+        yield f"{split}: label {label!r} is unknown"
+    wrong = [row for row in rows if row["label"] in ids and row["label_id"] not in (ids[row["label"]], None)]
+    if wrong:
+        yield f"{split}: {len(wrong)} rows whose label_id is not their label's, row {wrong[0]['row']} first"

@@ -1,139 +1,75 @@
-"""Rows from files: every value a text as it stands there, every record accounted for."""
+"""Rows from files, the form told by the suffix: every value a text, every record a Row or a Rejection."""
 
-import csv
 import gzip
 import io
-import json
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TextIO
 
-import pyarrow.parquet as pq
-
+from luthier.data.delimited import delimited_columns, read_delimited
+from luthier.data.json_lines import json_columns, read_json_lines
+from luthier.data.parquet import parquet_columns, read_parquet
+from luthier.data.records import Rejection, Row
 from luthier.errors import DataError
 
+__all__ = ["Rejection", "Row", "column_names", "read_rows"]
+
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-FORMS = (*DELIMITERS, ".jsonl", ".parquet")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One record; ``line`` is its physical line, or its number in Parquet, from 1. None is a missing value."""
-
-    line: int
-    values: dict[str, str | None]
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A record that could not be used; ``raw`` is its content as far as it could be read."""
-
-    line: int
-    reason: str
-    raw: str
+JSON_LINES = (".jsonl", ".ndjson")
+PARQUET = ".parquet"
 
 
 def read_rows(path: Path) -> Iterator[Row | Rejection]:
-    """Every record of a CSV, TSV, JSON Lines (each also ``.gz``) or Parquet file; a bad one is a Rejection."""
+    """Every record of a CSV, TSV, JSON Lines (plain or .gz) or Parquet file, in order.
+
+    Raises DataError when the file as a whole is none of these, is damaged or has no header.
+    """
     form = _form(path)
-    if form == ".parquet":
-        yield from _read_parquet(path)
+    if form == PARQUET:
+        yield from read_parquet(path)
         return
-    with _open_text(path) as lines:
-        yield from _read_json_lines(lines) if form == ".jsonl" else _read_delimited(lines, DELIMITERS[form], path)
+    with _lines(path, form) as lines:
+        if form in JSON_LINES:
+            yield from read_json_lines(lines, file=path.name)
+        else:
+            yield from read_delimited(lines, DELIMITERS[form], file=path.name, where=path.name)
 
 
 def column_names(path: Path) -> list[str]:
-    """The columns, from the header, the schema or the first record."""
+    """The columns: from the header, the schema, or every object of JSON Lines. Raises DataError when there are none."""
     form = _form(path)
-    if form == ".parquet":
-        return list(pq.read_schema(path).names)
-    with _open_text(path) as lines:
-        if form == ".jsonl":
-            first = next((row for row in _read_json_lines(lines) if isinstance(row, Row)), None)
-            return list(first.values) if first else []
-        return _header(csv.reader(lines, delimiter=DELIMITERS[form]), path)
+    if form == PARQUET:
+        return parquet_columns(path)
+    with _lines(path, form) as lines:
+        if form in JSON_LINES:
+            return json_columns(lines, where=path.name)
+        return delimited_columns(lines, DELIMITERS[form], where=path.name)
 
 
 def _form(path: Path) -> str:
-    suffix = Path(path.stem if path.suffix == ".gz" else path.name).suffix
-    if path.is_dir() or suffix not in FORMS:
-        remedy = f"one of {', '.join(FORMS)}, or .gz of the text ones"
-        raise DataError("not a data file", where=str(path), received=suffix or "no suffix", remedy=remedy)
-    return suffix
+    if path.is_dir():
+        raise DataError("a folder where a file is needed", where=str(path), remedy="name one file in it")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = suffixes[-1:] == [".gz"]
+    form = (suffixes[:-1] if packed else suffixes)[-1:]
+    known = [*DELIMITERS, *JSON_LINES, *([] if packed else [PARQUET])]
+    if form and form[0] in known:
+        return form[0]
+    near = get_close_matches(form[0], known, n=1) if form else []
+    hint = f"did you mean {near[0]}? " if near else ""
+    forms = ", ".join([*DELIMITERS, *JSON_LINES])
+    raise DataError("unknown form of data", where=path.name, remedy=f"{hint}use {forms} (also with .gz) or {PARQUET}")
 
 
-def _open_text(path: Path) -> TextIO:
-    """The file as text; bytes that are no UTF-8 become lone surrogates, which mark their record."""
-    binary = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _header(reader: Any, path: Path) -> list[str]:
-    header: list[str] = next(reader, [])
-    if not header or not any(header):
-        raise DataError("the file is empty: it has no header", where=str(path))
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise DataError("columns have the same name", where=f"{path}:1", received=repeated, remedy="rename one")
-    return header
-
-
-def _read_delimited(lines: TextIO, delimiter: str, path: Path) -> Iterator[Row | Rejection]:
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(lines, delimiter=delimiter)
-    header = _header(reader, path)
-    line = reader.line_num + 1
-    for fields in reader:
-        if fields:
-            yield _record(line, fields, header)
-        line = reader.line_num + 1
-
-
-def _record(line: int, fields: list[str], header: list[str]) -> Row | Rejection:
-    raw = json.dumps([_readable(field) for field in fields], ensure_ascii=False)
-    if not all(_is_text(field) for field in fields):
-        return Rejection(line, "undecodable text", raw)
-    if len(fields) != len(header):
-        return Rejection(line, f"{len(fields)} fields where the header has {len(header)}", raw)
-    return Row(line, dict(zip(header, fields, strict=True)))
-
-
-def _read_json_lines(lines: TextIO) -> Iterator[Row | Rejection]:
-    for line, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            yield Rejection(line, f"not JSON: {error.msg}", _readable(text.rstrip("\r\n")))
-            continue
-        if not _is_text(text):
-            yield Rejection(line, "undecodable text", _readable(text.rstrip("\r\n")))
-        elif not isinstance(values, dict):
-            yield Rejection(line, "not a JSON object", text.rstrip("\r\n"))
-        else:
-            yield Row(line, {name: _as_text(value) for name, value in values.items()})
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    line = 0
-    for batch in pq.ParquetFile(path).iter_batches():
-        for values in batch.to_pylist():
-            line += 1
-            yield Row(line, {name: _as_text(value) for name, value in values.items()})
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _is_text(field: str) -> bool:
-    return "\x00" not in field and not any("\ud800" <= character <= "\udfff" for character in field)
-
-
-def _readable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+@contextmanager
+def _lines(path: Path, form: str) -> Iterator[io.TextIOBase]:
+    """The file's lines, undecodable bytes as surrogates; the csv module needs its line ends untouched."""
+    newline = "\n" if form in JSON_LINES else ""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=newline) as lines:
+            yield lines
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError("a damaged .gz file", where=path.name, received=str(error)) from None

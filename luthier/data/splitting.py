@@ -1,65 +1,112 @@
-"""Dividing rows into train, validation and test: seeded, stratified, each row in exactly one."""
+"""Dividing examples into train, validation and test by seeded digests of their texts.
 
+Which split a text falls into depends on its content, the seed and the other examples, never on the order of rows.
+"""
+
+import hashlib
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 
-import numpy as np
-
+from luthier.data.cleaning import Example
 from luthier.errors import DataError
 
-SPLITS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+EVERY_ROW = ""
 
 
-def divide(
-    labels: Sequence[str], *, validation: float, test: float, stratified: bool, seed: int
-) -> dict[str, list[int]]:
-    """Row indices by split, sorted. Shares are rounded per label when stratified, else over all rows.
+@dataclass(frozen=True)
+class Shares:
+    """The shares of the held-out splits; train is the rest."""
 
-    Raises:
-        DataError: too few rows (of a label) for every split to have one.
+    validation: float
+    test: float
+
+    def exact(self, rows: int) -> list[Fraction]:
+        """Rows wanted for train, validation and test; decimal shares are taken as written."""
+        held_out = [Fraction(str(share)) * rows for share in (self.validation, self.test)]
+        return [rows - sum(held_out, Fraction()), *held_out]
+
+
+def split(
+    examples: Sequence[Example], shares: Shares, *, labels: Sequence[str], stratified: bool, seed: int
+) -> dict[str, list[Example]]:
+    """Train, validation and test, shuffled; sizes are within one row of the shares, per label when stratified.
+
+    A label so rare that a split would lack it gets one row there instead. Raises DataError when even that cannot be.
     """
-    generator = np.random.default_rng(seed)
-    groups = _groups(labels) if stratified else {"all rows": list(range(len(labels)))}
-    _require_enough(groups, validation=validation, test=test)
-    divided: dict[str, list[int]] = {name: [] for name in SPLITS}
-    for name in sorted(groups):
-        rows = generator.permutation(groups[name]).tolist()
-        for_test, for_validation = (max(1, round(len(rows) * share)) for share in (test, validation))
-        divided["test"] += rows[:for_test]
-        divided["validation"] += rows[for_test : for_test + for_validation]
-        divided["train"] += rows[for_test + for_validation :]
-    return {name: sorted(rows) for name, rows in divided.items()}
+    groups = _by_label(examples) if stratified else {EVERY_ROW: list(examples)}
+    for label in labels if stratified else [EVERY_ROW]:
+        _require_enough(label, len(groups.get(label, [])))
+    names = sorted(groups)
+    sizes = _sizes([len(groups[name]) for name in names], shares)
+    divided: dict[str, list[Example]] = {name: [] for name in SPLITS}
+    for name, (train, validation, _) in zip(names, sizes, strict=True):
+        rows = _shuffled(groups[name], f"split {seed}")
+        divided[TRAIN] += rows[:train]
+        divided[VALIDATION] += rows[train : train + validation]
+        divided[TEST] += rows[train + validation :]
+    return {name: _shuffled(rows, f"order {seed}") for name, rows in divided.items()}
 
 
-def draw(labels: Sequence[str], size: int, *, seed: int) -> list[int]:
-    """At most ``size`` row indices, sorted, with the labels' shares kept to within one row each."""
-    if size >= len(labels):
-        return list(range(len(labels)))
-    generator = np.random.default_rng(seed)
-    groups = _groups(labels)
-    exact = {name: size * len(rows) / len(labels) for name, rows in groups.items()}
-    counts = {name: math.floor(share) for name, share in exact.items()}
-    most_short = sorted(groups, key=lambda name: (counts[name] - exact[name], name))
-    for name in most_short[: size - sum(counts.values())]:
-        counts[name] += 1
-    drawn = [generator.permutation(groups[name])[: counts[name]].tolist() for name in sorted(groups)]
-    return sorted(row for rows in drawn for row in rows)
+def sample(examples: Sequence[Example], size: int, *, seed: int) -> list[Example]:
+    """At most ``size`` examples, every label's share kept to within one row."""
+    if size >= len(examples):
+        return list(examples)
+    groups = _by_label(examples)
+    names = sorted(groups)
+    wanted = [Fraction(size * len(groups[name]), len(examples)) for name in names]
+    counts = _rounded(wanted, size)
+    return [
+        example
+        for name, count in zip(names, counts, strict=True)
+        for example in _shuffled(groups[name], f"sample {seed}")[:count]
+    ]
 
 
-def _groups(labels: Sequence[str]) -> dict[str, list[int]]:
-    groups: dict[str, list[int]] = {name: [] for name in Counter(labels)}
-    for row, label in enumerate(labels):
-        groups[label].append(row)
+def _by_label(examples: Sequence[Example]) -> Mapping[str, list[Example]]:
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        groups[example.label].append(example)
     return groups
 
 
-def _require_enough(groups: dict[str, list[int]], *, validation: float, test: float) -> None:
-    for name, rows in groups.items():
-        held_out = sum(max(1, round(len(rows) * share)) for share in (test, validation))
-        if len(rows) <= held_out:
-            raise DataError(
-                f"too few rows for three splits: {name}",
-                received=len(rows),
-                remedy=f"at least {held_out + 1} are needed with validation {validation:g} and test {test:g}",
-            )
+def _shuffled(examples: Sequence[Example], salt: str) -> list[Example]:
+    return sorted(examples, key=lambda example: hashlib.sha256(f"{salt}\0{example.key}".encode()).digest())
+
+
+def _require_enough(label: str, rows: int) -> None:
+    if rows < len(SPLITS):
+        which = f" of label {label!r}" if label else ""
+        raise DataError(
+            f"{rows} rows{which} after cleaning and sampling; train, validation and test need {len(SPLITS)}, one each",
+            remedy="add rows, raise data.sample, leave the label out of data.labels, or set data.split.stratify: null",
+        )
+
+
+def _sizes(counts: Sequence[int], shares: Shares) -> list[list[int]]:
+    """Rows of each label (rows) for each split (columns): whole numbers around the exact ones, in both sums."""
+    exact = [shares.exact(count) for count in counts]
+    cells = [[max(1, math.floor(share)) for share in row] for row in exact]
+    demand = _rounded(shares.exact(sum(counts)), sum(counts))
+    demand = [wanted - sum(row[column] for row in cells) for column, wanted in enumerate(demand)]
+    for cell, row, count in zip(cells, exact, counts, strict=True):
+        while sum(cell) > count:
+            cell[cell.index(max(cell))] -= 1
+        open_columns = [column for column, share in enumerate(row) if cell[column] <= share]
+        open_columns.sort(key=lambda column: (demand[column], row[column] % 1), reverse=True)
+        for column in open_columns[: count - sum(cell)]:
+            cell[column] += 1
+            demand[column] -= 1
+    return cells
+
+
+def _rounded(exact: Sequence[Fraction], total: int) -> list[int]:
+    """Whole numbers of that sum, each within one of its exact value: the largest remainders are rounded up."""
+    whole = [math.floor(value) for value in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda index: whole[index] - exact[index])
+    for index in by_remainder[: total - sum(whole)]:
+        whole[index] += 1
+    return whole

@@ -1,25 +1,32 @@
-"""``file://`` and plain paths: a local file or folder, used where it is."""
+"""A path or a ``file://`` URI: a local file or folder, used where it is."""
 
+from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import unquote
 
-from luthier.digest import digest_of, file_digest, folder_digests
 from luthier.errors import SourceError
-from luthier.sources.fetched import Fetched
+from luthier.sources.fetched import Fetched, content_digest, require_digest
+
+PREFIX = "file://"
 
 
-def fetch(uri: str, *, downloads: Path, root: Path, sha256: str | None, offline: bool) -> Fetched:
-    """The file or folder itself; relative paths are relative to ``root``."""
-    path = (root / Path(uri.removeprefix("file://")).expanduser()).resolve()
+def fetch_file(uri: str, *, downloads: Path, root: Path, sha256: str | None, offline: bool) -> Fetched:
+    """The file or folder itself; a relative path starts at ``root``."""
+    text = unquote(uri.removeprefix(PREFIX)) if uri.startswith(PREFIX) else uri
+    if not text.strip():
+        raise SourceError("a source without a path", received=uri, remedy="name a file")
+    path = root / Path(text).expanduser()
     if not path.exists():
-        beside = sorted(other.name for other in path.parent.glob("*")) if path.parent.is_dir() else []
-        remedy = f"the folder holds {', '.join(beside[:10])}" if beside else "there is no such folder either"
-        raise SourceError("no such file", where=str(path), received=uri, remedy=remedy)
-    found = file_digest(path) if path.is_file() else digest_of(folder_digests(path))
-    if sha256 and sha256 != found:
-        raise SourceError(
-            "its SHA-256 is not the one the recipe requires",
-            where=str(path),
-            received=found,
-            remedy=f"restore the file with {sha256}, or change sha256 in the recipe",
-        )
-    return Fetched(path, uri, found, {"path": str(path), "sha256": found})
+        raise SourceError("no such file", where=str(path), received=uri, remedy=_remedy(path))
+    fingerprint = content_digest(path)
+    require_digest(fingerprint, sha256, where=uri, remedy="restore the file, or correct sha256 in the recipe")
+    return Fetched(path, uri, fingerprint, {"scheme": "file", "name": path.name, "sha256": fingerprint})
+
+
+def _remedy(path: Path) -> str:
+    existing = next(parent for parent in path.parents if parent.is_dir())
+    missing = path.relative_to(existing).parts[0]
+    names = sorted(entry.name for entry in existing.iterdir())
+    near = get_close_matches(missing, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "relative paths start at the project's folder"
+    return f"{existing} has no {missing}; {hint}"

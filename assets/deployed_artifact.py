@@ -34,18 +34,19 @@ def deployed_artifact(
 ) -> Iterator[dg.MaterializeResult]:
     """The merged, packaged, parity-checked and registered model; made only when the verdict allows it."""
     from luthier.evaluation.report import read_report
+    from luthier.evaluation.wording import verdict_sentence
     from luthier.packaging.deployment import Deployment, write_deployment
     from luthier.training.hyperparameters import read_hyperparameters
     from resources.package import load_package, save_package
 
     report = read_report(evaluation_report.folder)
     if report.verdict != "met":
-        context.log.warning(f"not deployed: {report.sentence}")
-        context.log_event(
-            dg.AssetObservation(
-                "deployed_artifact", partition=context.partition_key, metadata={"skipped": report.sentence}
-            )
+        reason = verdict_sentence(report)
+        context.log.warning(f"not deployed: {reason}")
+        observed = dg.AssetObservation(
+            "deployed_artifact", partition=context.partition_key, metadata={"skipped": reason}
         )
+        context.log_event(observed)
         return
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)

@@ -38,7 +38,7 @@ def evaluation_report(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Test metrics with confidence intervals, beside the majority and TF-IDF baselines and the untuned base."""
-    from luthier.evaluation.assessment import Evaluation, evaluate
+    from luthier.evaluation.assessment import Assessment, assess
     from luthier.tasks import TASKS
     from luthier.training.hyperparameters import read_hyperparameters
 
@@ -52,7 +52,7 @@ def evaluation_report(
             "evaluation": resolved.recipe.evaluation.model_dump(mode="json"),
         }
         digests = {a.asset: a.digest for a in (cleaned_splits, base_model, quantized_model, hyperparameters, adapter)}
-        job = Evaluation(
+        job = Assessment(
             recipe=resolved.name,
             task=TASKS[resolved.recipe.task],
             method=method,
@@ -73,7 +73,7 @@ def evaluation_report(
                 recipe=resolved.name,
                 tags=tags,
             ) as run:
-                report = evaluate(job, folder)
+                report = assess(job, folder)
                 run.log_dataset("test", cleaned_splits.digest[:32], resolved.recipe.data.source, "test")
                 run.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
                 run.log_metrics(
@@ -81,7 +81,7 @@ def evaluation_report(
                 )
                 run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
                 run.set_tags({"luthier.verdict": report.verdict})
-                for name in ("report.html", "report.json", "scores.png", "curves.png"):
+                for name in ("report.html", "report.json", "scores.png", "curves.png", "confusion.png"):
                     run.log_artifact(folder / name)
                 record["mlflow_run_id"] = run.mlflow_run_id
 
@@ -105,19 +105,20 @@ def summarize(artifact: Artifact, parent: TrackedRun) -> None:
 def described(artifact: Artifact, tracking: Tracking) -> dg.MaterializeResult:
     """The report as a person wants to see it in the UI, with the verdict as a check that may fail without stopping."""
     from luthier.evaluation.report import read_report
+    from luthier.evaluation.wording import verdict_sentence
 
     report = read_report(artifact.folder)
-    compared = {"fine-tuned": report.deciding, **report.baselines}
     rows = [
         {"what": n, report.metric: f"{s.value:.4f}", "low": f"{s.low:.4f}", "high": f"{s.high:.4f}"}
-        for n, s in compared.items()
+        for n, s in report.beside_baselines.items()
     ]
     metadata = {
         "verdict": report.verdict,
-        "summary": report.sentence,
+        "summary": verdict_sentence(report),
         f"test {report.metric}": report.deciding.value,
         "scores": table(rows),
         "comparison": picture((artifact.folder / "scores.png").read_bytes(), "scores with intervals"),
+        "confusion": picture((artifact.folder / "confusion.png").read_bytes(), "rows by label and prediction"),
         "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
         "report": dg.MetadataValue.path(artifact.folder / "report.html"),
         "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
@@ -126,7 +127,7 @@ def described(artifact: Artifact, tracking: Tracking) -> dg.MaterializeResult:
         check_name="meets_target",
         passed=report.verdict == "met",
         severity=dg.AssetCheckSeverity.WARN,
-        description=report.sentence,
+        description=verdict_sentence(report),
         metadata={"value": report.deciding.value, "target": report.target},
     )
     return materialized(artifact, metadata, checks=[check])

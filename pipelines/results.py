@@ -25,12 +25,14 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """What ``luthier report --json`` prints."""
-        return {
-            **self.report.summary(),
-            "mlflow_run_id": self.mlflow_run_id,
-            "dagster_run_id": self.dagster_run_id,
-            "model_version": self.model_version,
-        }
+        from luthier.evaluation.report import report_json
+
+        return report_json(
+            self.report,
+            mlflow_run_id=self.mlflow_run_id,
+            dagster_run_id=self.dagster_run_id,
+            model_version=self.model_version,
+        )
 
 
 def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: ArtifactStore) -> Result:

@@ -28,17 +28,19 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
 
 def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
     """The verdict, the scores beside the baselines, what was registered and where the report lies."""
+    from luthier.evaluation.wording import verdict_sentence
+
     report = result.report
-    console.print(f"\n[bold]{resolved.name}[/]  {report.sentence}\n", highlight=False)
+    console.print(f"\n[bold]{resolved.name}[/]  {verdict_sentence(report)}\n", highlight=False)
     table = Table(box=None, pad_edge=False)
     table.add_column(f"test {report.metric}")
     table.add_column("", justify="right")
     table.add_column(f"{report.confidence:.0%} interval", justify="right")
-    for name, score in {"fine-tuned": report.deciding, **report.baselines}.items():
+    for name, score in report.beside_baselines.items():
         style = "bold" if name == "fine-tuned" else None
         table.add_row(name, f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}", style=style)
     console.print(table)
-    trained = f"{report.trainable_parameters:,} of {report.parameters:,} parameters"
+    trained = f"{report.trainable_parameters:,} parameters"
     console.print(f"\nTrained   {trained} on {report.rows['train']:,} rows", highlight=False)
     registered = f"{resolved.model_name} version {result.model_version}, alias champion"
     console.print(f"Model     {registered if result.model_version else 'not deployed'}", highlight=False)

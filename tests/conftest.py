@@ -109,7 +109,7 @@ def write_recipe(project: Path) -> Callable[..., Path]:
     def write(name: str = "tiny", *, base: Path, **sections: str) -> Path:
         given = {
             "task": "text-classification",
-            "data": '{source: reviews.csv, columns: {text: text, label: "sentiment > 0"}, labels: [negative, positive]}',
+            "data": '{source: reviews.csv, columns: {text: text, label: "sentiment > 0"}, labels: [bad, good]}',
             "base_model": f"{{source: {base}}}",
             "method": "{kind: lora, r: 4, alpha: 8}",
             "training": "{epochs: 3, batch_size: 16, max_length: 16, learning_rate: 2.0e-2, threads: 1}",

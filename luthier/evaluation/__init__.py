@@ -1,1 +1,1 @@
-"""Evaluation: scores with intervals, baselines, and the report."""
+"""Evaluation: scores with intervals, baselines, pictures and the report."""

@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,8 @@ import pyarrow.parquet as pq
 import torch
 
 from luthier.evaluation.baselines import linear_probe, majority, tfidf
-from luthier.evaluation.report import EvaluationReport, Predictions, assess, write_report
+from luthier.evaluation.report import Evaluated, EvaluationReport, evaluate, write_report
+from luthier.evaluation.wording import verdict_sentence
 from luthier.methods import Method
 from luthier.models.features import mean_pooled
 from luthier.models.loading import load_tokenizer
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Assessment:
     """What is evaluated, on what. ``model`` is the folder that training started from, ``tuned`` what it wrote."""
 
     recipe: str
@@ -37,41 +39,40 @@ class Evaluation:
     digests: dict[str, str]
 
 
-def evaluate(job: Evaluation, folder: Path) -> EvaluationReport:
+def assess(job: Assessment, folder: Path) -> EvaluationReport:
     """Scores the tuned model in float32, as it will be served, and writes the report and ``predictions.parquet``."""
     facts = json.loads((job.splits / "facts.json").read_text())
     training = json.loads((job.tuned / "facts.json").read_text())
     test = pq.read_table(job.splits / "test.parquet")
     found = predict(job, test)
-    report = assess(
+    report = evaluate(
         found,
         recipe=job.recipe,
-        label_names=facts["labels"],
         metrics=job.task.metrics,
         metric=job.evaluation.metric,
         target=job.evaluation.target,
         confidence=job.evaluation.confidence,
         rows=facts["rows"],
-        parameters=training["parameters"],
         trainable_parameters=training["trainable_parameters"],
         digests=job.digests,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_report(report, json.loads((job.tuned / "history.json").read_text()), folder)
     answers = pa.table(
         {
             "row": test["row"],
             "label_id": test["label_id"],
-            "prediction": found.probabilities.argmax(axis=1),
+            "prediction": found.predictions,
             "probabilities": found.probabilities.tolist(),
             **found.baselines,
         }
     )
     pq.write_table(answers, folder / "predictions.parquet")
-    log.info("%s", report.sentence)
+    log.info("%s", verdict_sentence(report))
     return report
 
 
-def predict(job: Evaluation, test: pa.Table) -> Predictions:
+def predict(job: Assessment, test: pa.Table) -> Evaluated:
     """The tuned model's and the baselines' answers on the test rows."""
     labels = json.loads((job.splits / "facts.json").read_text())["labels"]
     train = pq.read_table(job.splits / "train.parquet")
@@ -90,4 +91,4 @@ def predict(job: Evaluation, test: pa.Table) -> Predictions:
         "tf-idf": tfidf(train_texts, train_labels, texts),
         "untuned base": linear_probe(features[: len(train_texts)], train_labels, features[len(train_texts) :]),
     }
-    return Predictions(texts, test["label_id"].to_numpy(), probabilities, baselines)
+    return Evaluated(texts, test["label_id"].to_numpy(), probabilities, labels, baselines)

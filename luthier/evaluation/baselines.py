@@ -1,4 +1,4 @@
-"""What a fine-tuned model has to beat, on the same rows."""
+"""What a fine-tuned classifier has to beat, each trained on the same rows and fully determined by them."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,44 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from luthier.errors import DataError
+
+# A word, or one mark that is no word: every text that is not blank has at least one.
+TOKEN = r"\w+|[^\w\s]"
+ITERATIONS = 500
+
 
 def majority(train_labels: np.ndarray, rows: int) -> np.ndarray:
-    """The most frequent training class (the smallest id of several), for every row."""
-    return np.full(rows, np.bincount(train_labels).argmax())
+    """The most frequent training label for each of ``rows`` rows; of equally frequent ones the first in order."""
+    names, counts = np.unique(_required(train_labels), return_counts=True)
+    return np.full(rows, names[counts.argmax()])
 
 
 def tfidf(train_texts: Sequence[str], train_labels: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-    """Logistic regression on TF-IDF of words and word pairs."""
-    model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=1),
-        LogisticRegression(C=10.0, max_iter=1000),
-    )
-    return model.fit(train_texts, train_labels).predict(texts)
+    """Predictions of logistic regression on the TF-IDF of words and word pairs."""
+    _require_two(train_labels, "tf-idf")
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN)
+    classifier = make_pipeline(vectorizer, LogisticRegression(C=4.0, solver="newton-cg", max_iter=ITERATIONS))
+    return classifier.fit(list(train_texts), np.asarray(train_labels)).predict(list(texts))
 
 
 def linear_probe(train_features: np.ndarray, train_labels: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Logistic regression on frozen features (rows x dimensions): what the base knows without tuning."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    return model.fit(train_features, train_labels).predict(features)
+    """Predictions of logistic regression on frozen features (rows x features): the base without any tuning."""
+    _require_two(train_labels, "untuned base")
+    for part in (train_features, features):
+        if not np.isfinite(part).all():
+            raise DataError("a feature is not finite", where="untuned base")
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=ITERATIONS))
+    return classifier.fit(train_features, np.asarray(train_labels)).predict(features)
+
+
+def _required(train_labels: np.ndarray) -> np.ndarray:
+    labels = np.asarray(train_labels)
+    if not len(labels):
+        raise DataError("there are no training rows", where="baseline")
+    return labels
+
+
+def _require_two(train_labels: np.ndarray, where: str) -> None:
+    if len(names := np.unique(_required(train_labels))) < 2:
+        raise DataError("all training rows have one label", where=where, received=names[0].item())

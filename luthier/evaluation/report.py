@@ -1,35 +1,35 @@
-"""The evaluation report: the verdict and all that supports it, as JSON and as one self-contained page."""
+"""The evaluation of one trained classifier on its test split: scores, verdict, mistakes, and where it all came from."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from luthier.errors import LuthierError
 from luthier.evaluation.page import render_page
-from luthier.evaluation.plots import curves, scores
-from luthier.evaluation.scores import Score, score
+from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
+from luthier.evaluation.scores import Score, confusion, score
 
-MISTAKES_SHOWN = 20
+MOST_MISTAKES = 20
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How one label fared; ``support`` is its number of test rows."""
+    """One label's row of the table; None where a share has no rows to be a share of."""
 
     label: str
-    precision: float
-    recall: float
-    f1: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
     support: int
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test row that was predicted wrong, with the probability the model gave to its wrong answer."""
+    """A wrongly predicted test row, and the probability that the model gave its prediction."""
 
     text: str
     label: str
@@ -39,7 +39,11 @@ class Mistake:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Test scores beside the baselines. ``confusion`` counts rows by (label, prediction)."""
+    """Everything that the report's page and its JSON say.
+
+    ``baselines`` are scored by the deciding ``metric``; ``confusion`` has the true labels as rows; ``created`` is
+    ISO 8601.
+    """
 
     recipe: str
     verdict: Literal["met", "short"]
@@ -49,13 +53,13 @@ class EvaluationReport:
     metrics: dict[str, Score]
     baselines: dict[str, Score]
     rows: dict[str, int]
-    parameters: int
     trainable_parameters: int
-    labels: list[str]
-    confusion: list[list[int]]
-    classes: list[ClassScores]
-    mistakes: list[Mistake]
+    labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: tuple[ClassScores, ...]
+    mistakes: tuple[Mistake, ...]
     digests: dict[str, str]
+    created: str
 
     @property
     def deciding(self) -> Score:
@@ -63,108 +67,155 @@ class EvaluationReport:
         return self.metrics[self.metric]
 
     @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        found = self.deciding
-        word = "Met" if self.verdict == "met" else "Short"
-        interval = f"{self.confidence:.0%} interval {found.low:.3f} to {found.high:.3f}"
-        reach = " The interval reaches below the target." if found.low < self.target <= found.value else ""
-        return f"{word}: test {self.metric} {found.value:.3f} ({interval}) against a target of {self.target:g}.{reach}"
-
-    def summary(self) -> dict[str, Any]:
-        """What ``luthier report --json`` says of the report itself."""
-        rows = {name: self.rows[name] for name in ("train", "validation", "test", "rejected")}
-        return {
-            "recipe": self.recipe,
-            "verdict": self.verdict,
-            "metric": self.metric,
-            "target": self.target,
-            "metrics": {name: asdict(found) for name, found in self.metrics.items()},
-            "baselines": {name: asdict(found) for name, found in self.baselines.items()},
-            "rows": rows,
-            "trainable_parameters": self.trainable_parameters,
-        }
+    def beside_baselines(self) -> dict[str, Score]:
+        """The deciding score of the model, and below it those of the baselines."""
+        return {"fine-tuned": self.deciding, **self.baselines}
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The test rows and what was answered: class ids (rows,), probabilities (rows x classes), baselines' class ids."""
+class Evaluated:
+    """Test rows and what was predicted for them: ``labels`` are ids, ``probabilities`` rows x classes.
+
+    ``baselines`` maps a baseline's name to its predicted ids.
+    """
 
     texts: Sequence[str]
     labels: np.ndarray
     probabilities: np.ndarray
-    baselines: Mapping[str, np.ndarray]
+    names: Sequence[str]
+    baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rows, shape = len(self.labels), self.probabilities.shape
+        lengths = {len(self.texts), rows, *(len(ids) for ids in self.baselines.values())}
+        if len(lengths) > 1 or shape != (rows, len(self.names)):
+            raise LuthierError("rows, labels and predictions do not fit together", received=(sorted(lengths), shape))
+        if not np.isfinite(self.probabilities).all():
+            raise LuthierError("a probability is not finite", where="evaluation")
+
+    @property
+    def predictions(self) -> np.ndarray:
+        return self.probabilities.argmax(axis=1)
 
 
-def assess(
-    found: Predictions,
+def evaluate(
+    test: Evaluated,
     *,
     recipe: str,
-    label_names: list[str],
-    metrics: Sequence[str],
     metric: str,
     target: float,
-    confidence: float,
-    rows: dict[str, int],
-    parameters: int,
+    metrics: Sequence[str],
+    rows: Mapping[str, int],
     trainable_parameters: int,
-    digests: dict[str, str],
+    digests: Mapping[str, str],
+    created: str,
+    confidence: float = 0.95,
+    seed: int = 17,
 ) -> EvaluationReport:
-    """Scores predictions and baselines on the same rows, and gives the verdict: the point value reaches the target."""
-    predicted = found.probabilities.argmax(axis=1)
-    scored = {name: score(name, found.labels, predicted, confidence=confidence) for name in metrics}
-    ids = list(range(len(label_names)))
-    table = precision_recall_fscore_support(found.labels, predicted, labels=ids, zero_division=0.0)
+    """Scores the test rows; the verdict is ``met`` when the value of ``metric`` reaches ``target``.
+
+    Raises:
+        LuthierError: a metric that is unknown, or that these rows leave undefined.
+    """
+
+    def scored(name: str, predictions: np.ndarray) -> Score:
+        return score(name, test.labels, predictions, confidence=confidence, seed=seed)
+
+    found = {name: scored(name, test.predictions) for name in dict.fromkeys([metric, *metrics])}
+    table = confusion(np.asarray(test.labels), test.predictions, len(test.names))
     return EvaluationReport(
         recipe=recipe,
-        verdict="met" if scored[metric].value >= target else "short",
+        verdict="met" if found[metric].value >= target else "short",
         metric=metric,
         target=target,
         confidence=confidence,
-        metrics=scored,
-        baselines={
-            name: score(metric, found.labels, answers, confidence=confidence)
-            for name, answers in found.baselines.items()
-        },
-        rows=rows,
-        parameters=parameters,
+        metrics=found,
+        baselines={name: scored(metric, predictions) for name, predictions in test.baselines.items()},
+        rows=dict(rows),
         trainable_parameters=trainable_parameters,
-        labels=label_names,
-        confusion=confusion_matrix(found.labels, predicted, labels=ids).tolist(),
-        classes=[
-            ClassScores(name, float(precision), float(recall), float(f1), int(support))
-            for name, precision, recall, f1, support in zip(label_names, *table, strict=True)
-        ],
-        mistakes=_mistakes(found, predicted, label_names),
-        digests=digests,
+        labels=tuple(test.names),
+        confusion=tuple(tuple(int(count) for count in line) for line in table),
+        per_class=_per_class(table, test.names),
+        mistakes=_mistakes(test),
+        digests=dict(digests),
+        created=created,
     )
 
 
-def write_report(report: EvaluationReport, history: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Writes ``report.json``, ``report.html``, ``scores.png`` and ``curves.png``."""
-    (folder / "report.json").write_text(json.dumps(asdict(report), indent=2, ensure_ascii=False))
+def _per_class(table: np.ndarray, names: Sequence[str]) -> tuple[ClassScores, ...]:
+    right, support, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    return tuple(
+        ClassScores(
+            label=name,
+            precision=_share(right[row], predicted[row]),
+            recall=_share(right[row], support[row]),
+            f1=_share(2 * right[row], support[row] + predicted[row]),
+            support=int(support[row]),
+        )
+        for row, name in enumerate(names)
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _mistakes(test: Evaluated) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(test.predictions != test.labels)
+    confidences = test.probabilities.max(axis=1)[wrong]
+    worst = wrong[np.argsort(-confidences, kind="stable")][:MOST_MISTAKES]
+    return tuple(
+        Mistake(
+            text=test.texts[row],
+            label=test.names[test.labels[row]],
+            predicted=test.names[test.predictions[row]],
+            probability=float(test.probabilities[row].max()),
+        )
+        for row in worst
+    )
+
+
+def report_json(
+    report: EvaluationReport, *, mlflow_run_id: str | None, dagster_run_id: str | None, model_version: str | None
+) -> dict[str, Any]:
+    """The report in short, as the command line prints it."""
+    full = asdict(report)
+    short = ("recipe", "verdict", "metric", "target", "metrics", "baselines", "rows", "trainable_parameters")
+    return {
+        **{name: full[name] for name in short},
+        "mlflow_run_id": mlflow_run_id,
+        "dagster_run_id": dagster_run_id,
+        "model_version": model_version,
+    }
+
+
+def write_report(report: EvaluationReport, history: History, folder: Path) -> None:
+    """Writes report.json, report.html (one file that loads nothing), curves.png, scores.png and confusion.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(report), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "report.json").write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(render_page(report, history), encoding="utf-8")
-    compared = {"fine-tuned": report.deciding, **report.baselines}
-    values = {name: (found.value, found.low, found.high) for name, found in compared.items()}
-    (folder / "scores.png").write_bytes(scores(values, f"test {report.metric}", report.target))
-    (folder / "curves.png").write_bytes(curves(history, report.metric))
+    metric, target = report.metric, report.target
+    pictures = {
+        "curves": loss_and_metric_curves(history, metric=metric, target=target, form="png"),
+        "scores": scores_with_intervals(report.beside_baselines, metric=metric, target=target, form="png"),
+        "confusion": confusion_matrix(report.confusion, report.labels, form="png"),
+    }
+    for name, png in pictures.items():
+        (folder / f"{name}.png").write_bytes(png)
 
 
 def read_report(folder: Path) -> EvaluationReport:
-    """The report that ``write_report`` wrote."""
-    values = json.loads((folder / "report.json").read_text())
-    for name in ("metrics", "baselines"):
-        values[name] = {key: Score(**found) for key, found in values[name].items()}
-    values["classes"] = [ClassScores(**found) for found in values["classes"]]
-    values["mistakes"] = [Mistake(**found) for found in values["mistakes"]]
-    return EvaluationReport(**values)
-
-
-def _mistakes(found: Predictions, predicted: np.ndarray, names: list[str]) -> list[Mistake]:
-    confidence = found.probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != found.labels)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES_SHOWN]
-    return [
-        Mistake(found.texts[row], names[found.labels[row]], names[predicted[row]], float(confidence[row]))
-        for row in worst
-    ]
+    """The report that ``write_report`` left in ``folder``."""
+    full = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return EvaluationReport(
+        **{
+            **full,
+            "metrics": {name: Score(**values) for name, values in full["metrics"].items()},
+            "baselines": {name: Score(**values) for name, values in full["baselines"].items()},
+            "labels": tuple(full["labels"]),
+            "confusion": tuple(tuple(line) for line in full["confusion"]),
+            "per_class": tuple(ClassScores(**values) for values in full["per_class"]),
+            "mistakes": tuple(Mistake(**values) for values in full["mistakes"]),
+        }
+    )

@@ -1,6 +1,5 @@
 """Loading a snapshot or a quantized model as a classifier or an encoder, safely and at a stated precision."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,10 +49,11 @@ def load_classifier(
             id2label=dict(enumerate(labels)),
             label2id={name: index for index, name in enumerate(labels)},
             problem_type="single_label_classification",
-            **_load_options(folder, dtype, attention),
+            **_load_options(dtype, attention),
         )
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(folder).pad_token_id
+    _settle_4bit_layers(model, dtype)
     _keep_head_in_float32(model)
     return model
 
@@ -61,7 +61,9 @@ def load_classifier(
 def load_encoder(folder: Path, *, dtype: torch.dtype, attention: str) -> transformers.PreTrainedModel:
     """The model of ``folder`` without any head."""
     with _without_load_report():
-        return transformers.AutoModel.from_pretrained(folder, **_load_options(folder, dtype, attention))
+        model = transformers.AutoModel.from_pretrained(folder, **_load_options(dtype, attention))
+    _settle_4bit_layers(model, dtype)
+    return model
 
 
 def head_names(model: torch.nn.Module) -> list[str]:
@@ -94,13 +96,8 @@ def linear_layers(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def is_quantized(folder: Path) -> bool:
-    """Whether the folder's weights are stored quantized."""
-    return "quantization_config" in json.loads((folder / "config.json").read_text())
-
-
-def _load_options(folder: Path, dtype: torch.dtype, attention: str) -> dict[str, Any]:
-    options: dict[str, Any] = {
+def _load_options(dtype: torch.dtype, attention: str) -> dict[str, Any]:
+    return {
         "dtype": dtype,
         # Always passed: a config.json may otherwise name attention code to download.
         "attn_implementation": attention,
@@ -108,11 +105,20 @@ def _load_options(folder: Path, dtype: torch.dtype, attention: str) -> dict[str,
         "trust_remote_code": False,
         "local_files_only": True,
     }
-    if is_quantized(folder):
-        options["quantization_config"] = transformers.BitsAndBytesConfig(
-            **{
-                **json.loads((folder / "config.json").read_text())["quantization_config"],
-                "bnb_4bit_compute_dtype": dtype,
-            }
-        )
-    return options
+
+
+def _settle_4bit_layers(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Makes 4-bit layers compute in ``dtype`` and stay as they were stored.
+
+    Loading sets the precision they were stored with, whatever is asked. And on processors with AVX512-BF16,
+    bitsandbytes repacks a layer the first time it runs in evaluation, for good: its constants are rounded to bfloat16,
+    and no gradient passes it any more, so that what follows the first evaluation trains on nothing.
+    """
+    if not getattr(model, "is_loaded_in_4bit", False):
+        return
+    import bitsandbytes
+
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.compute_dtype = dtype
+            module.support_avx512bf16_for_cpu = False

@@ -122,4 +122,4 @@ def _weight_errors(original: torch.nn.Module, dequantized: torch.nn.Module) -> d
 
 
 def _relative_error(expected: torch.Tensor, received: torch.Tensor) -> float:
-    return float((received - expected).norm() / expected.norm())
+    return float((received - expected).detach().norm() / expected.detach().norm())

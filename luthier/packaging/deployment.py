@@ -76,8 +76,13 @@ def _package(job: Deployment, merged: Path, package: Path, *, save: SavePackage,
 
 def _finish(job: Deployment, folder: Path, parities: list[Parity]) -> None:
     report = read_report(job.report)
-    base = json.loads((job.base / "facts.json").read_text())
-    (folder / "README.md").write_text(model_card(report, job.recipe, base))
+    card = model_card(
+        report,
+        model=job.recipe.model_name,
+        recipe=job.recipe.recipe.model_dump(mode="json"),
+        base=json.loads((job.base / "facts.json").read_text())["provenance"],
+    )
+    (folder / "README.md").write_text(card)
     size = sum(path.stat().st_size for path in (folder / "package").rglob("*") if path.is_file())
     facts = {"bytes": size, "parity": [asdict(parity) for parity in parities], "model": job.recipe.model_name}
     (folder / "facts.json").write_text(json.dumps(facts, indent=2))

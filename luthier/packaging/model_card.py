@@ -1,59 +1,113 @@
-"""The model card, in the form of the Hugging Face Hub (Mitchell et al. 2019, arXiv 1810.03993)."""
+"""The model card: Markdown with the YAML front matter that Hugging Face defines for model cards."""
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import jinja2
 import yaml
 
 from luthier.evaluation.report import EvaluationReport
-from luthier.recipe.resolving import ResolvedRecipe
+from luthier.evaluation.wording import baseline_sentence, decimals, interval_sentence, metric_name, verdict_sentence
+from luthier.recipe.resolving import flatten
+
+LICENSES = {
+    "mit": "mit",
+    "mit license": "mit",
+    "apache-2.0": "apache-2.0",
+    "apache 2.0": "apache-2.0",
+    "apache license 2.0": "apache-2.0",
+    "bsd-3-clause": "bsd-3-clause",
+    "cc-by-4.0": "cc-by-4.0",
+    "cc-by-sa-4.0": "cc-by-sa-4.0",
+    "gpl-3.0": "gpl-3.0",
+}
+METHODS = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA (LoRA on a 4-bit base)"}
+METRIC_TYPES = {"f1_macro": "f1", "f1_micro": "f1", "mcc": "matthews_correlation"}
+SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
-def model_card(report: EvaluationReport, resolved: ResolvedRecipe, base: dict[str, Any]) -> str:
-    """Markdown with YAML front matter, from what was measured and nothing else. ``base``: the base model's facts."""
-    recipe = resolved.recipe
-    license_name = base["provenance"].get("license", "not stated by the base model")
-    front = {
-        "library_name": "transformers",
-        "pipeline_tag": recipe.task,
-        "base_model": recipe.base_model.source,
-        "license": license_name,
-        "tags": ["luthier", recipe.method.kind],
-    }
-    scores = "\n".join(
-        f"| {_plain(name)} | {found.value:.4f} | {found.low:.4f} to {found.high:.4f} |"
-        for name, found in [
-            *((f"**{name}**", score) for name, score in report.metrics.items()),
-            *((f"{report.metric} of {name}", score) for name, score in report.baselines.items()),
-        ]
+def model_card(
+    report: EvaluationReport,
+    *,
+    model: str,
+    recipe: Mapping[str, Any],
+    base: Mapping[str, str],
+    language: str | None = None,
+) -> str:
+    """The card of ``model``; every text from a recipe, a base or the data is escaped.
+
+    ``recipe`` is the resolved recipe as a mapping, ``base`` the base's provenance (``license`` if it states one),
+    ``language`` an ISO 639-1 code if someone knows it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: escaped(value) if isinstance(value, str) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    rows = report.rows
-    return f"""---
-{yaml.safe_dump(front, sort_keys=False).strip()}
----
-
-# {resolved.model_name}
-
-{report.sentence}
-
-| metric on {rows["test"]} test rows | value | {report.confidence:.0%} interval |
-|---|---|---|
-{scores}
-
-## Model
-{_plain(base["architecture"])} ({base["parameters"]:,} parameters) from `{recipe.base_model.source}`, fine-tuned with
-{recipe.method.kind}: {report.trainable_parameters:,} trained parameters. Stored in float32 as one plain model.
-
-## Data
-`{recipe.data.source}`: {rows["train"]} rows to train on, {rows["validation"]} for validation, {rows["test"]} for the
-test, {rows["rejected"]} rejected. Labels: {", ".join(map(_plain, report.labels))} (`{recipe.data.columns.label}`).
-
-## Limits
-The scores hold for rows like the test rows of this one source; other domains and languages were not measured.
-Texts are cut after {recipe.training.max_length} tokens. License of the base model: {_plain(license_name)}; that of the
-data is its publisher's.
-"""
+    body = environment.get_template("model_card.md.j2").render(
+        report=report,
+        model=model,
+        recipe=recipe,
+        base=base,
+        language=language,
+        method=METHODS.get(recipe["method"]["kind"], recipe["method"]["kind"]),
+        settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
+        verdict=verdict_sentence(report),
+        remarks=[remark for remark in (interval_sentence(report), baseline_sentence(report)) if remark],
+        metric_name=metric_name,
+        interval=lambda score: _interval(score.low, score.high, decimals(report)),
+        places=decimals(report),
+    )
+    matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
+    return f"---\n{matter}---\n\n{body}"
 
 
-def _plain(text: str) -> str:
-    """Text from data in a table cell or sentence: nothing in it is markup."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+def escaped(text: str) -> str:
+    """``text`` as one line that Markdown, and the HTML in it, shows as it is."""
+    line = SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", text))
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _interval(low: float, high: float, places: int) -> str:
+    return f"{low:.{places}f} to {high:.{places}f}"
+
+
+def _front_matter(
+    report: EvaluationReport, model: str, recipe: Mapping[str, Any], base: Mapping[str, str], language: str | None
+) -> dict[str, Any]:
+    results = [
+        {
+            "type": name.partition("_")[0]
+            if name.startswith("f1")
+            else {"mcc": "matthews_correlation"}.get(name, name),
+            "name": metric_name(name),
+            "value": score.value,
+            "args": {"low": score.low, "high": score.high, "confidence": report.confidence},
+        }
+        for name, score in report.metrics.items()
+    ]
+    data = {"name": recipe["data"]["source"], "type": recipe["data"]["source"], "split": "test"}
+    return {
+        **({"language": language} if language else {}),
+        **_license(base.get("license")),
+        "library_name": "transformers",
+        "pipeline_tag": recipe["task"],
+        "base_model": recipe["base_model"]["source"],
+        "tags": ["luthier", recipe["method"]["kind"]],
+        "metrics": [result["type"] for result in results],
+        "model-index": [
+            {"name": model, "results": [{"task": {"type": recipe["task"]}, "dataset": data, "metrics": results}]}
+        ],
+    }
+
+
+def _license(stated: str | None) -> dict[str, str]:
+    if not stated:
+        return {"license": "unknown"}
+    known = LICENSES.get(stated.strip().lower())
+    return {"license": known} if known else {"license": "other", "license_name": stated}

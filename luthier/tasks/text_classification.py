@@ -17,7 +17,7 @@ class TextClassification:
     """Rendering, collation, prediction and metrics of one task together, so that they cannot disagree."""
 
     name: ClassVar[str] = "text-classification"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "mcc")
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "f1_micro", "mcc")
 
     def tokenize(self, texts: Sequence[str], tokenizer: Any, *, max_length: int) -> dict[str, Any]:
         """Token ids and attention masks, cut to ``max_length`` and not padded."""

@@ -12,7 +12,7 @@ import transformers
 from transformers import Trainer, TrainingArguments
 
 from luthier.errors import ModelError
-from luthier.evaluation.plots import curves
+from luthier.evaluation.plots import loss_and_metric_curves
 from luthier.methods import Method
 from luthier.models.loading import linear_layers, load_classifier, load_tokenizer
 from luthier.recipe.schema import TrainingSection
@@ -87,7 +87,7 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
     job.method.save(trainer.model, output)
     history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
     (output / "history.json").write_text(json.dumps(history))
-    (output / "curves.png").write_bytes(curves(history, job.metric))
+    (output / "curves.png").write_bytes(loss_and_metric_curves(history, metric=job.metric, form="png"))
     facts = _facts(job, trainer, resumed=resumed, seconds=clock.seconds, rescored=rescore(job, output, work=work))
     (output / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
     return facts

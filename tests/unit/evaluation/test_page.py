@@ -1,0 +1,85 @@
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+
+from luthier.evaluation.page import render_page
+from luthier.evaluation.report import Evaluated, EvaluationReport
+from luthier.evaluation.wording import interval_sentence, verdict_sentence
+
+Rows = Callable[..., Evaluated]
+Make = Callable[..., EvaluationReport]
+History = list[dict[str, float]]
+
+
+class Page(HTMLParser):
+    """The tags, attributes and text of a page as a browser reads them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def page(test_rows: Rows, make_report: Make, history: History, hostile: str) -> Page:
+    """A page whose every text is hostile."""
+    report = make_report(test_rows((hostile, f"b{hostile}"), texts=hostile), recipe=hostile, digests={hostile: hostile})
+    return Page(render_page(report, history))
+
+
+def test_texts_from_data_stay_texts(page: Page, hostile: str) -> None:
+    assert not page.tags & {"script", "img", "b onerror", "iframe", "object", "embed", "a", "base", "link"}
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert page.text.count(hostile) >= 25
+    assert "49" not in re.findall(r"\]\]> --> (\d+)", page.text)
+
+
+def test_nothing_is_loaded_from_outside(page: Page) -> None:
+    loading = ("src", "srcset", "data", "action", "poster", "background")
+    assert not [name for name, _ in page.attributes if name in loading]
+    references = [value for name, value in page.attributes if name in ("href", "xlink:href")]
+    assert references
+    assert all(value.startswith("#") for value in references)
+    values = " ".join(value for _, value in page.attributes)
+    assert not re.search(r"https?:|//|url\((?!['\"]?#)", values + page.text.replace("</", ""))
+    assert "@import" not in page.text
+
+
+def test_every_shared_mark_that_a_picture_uses_is_in_the_page(page: Page) -> None:
+    ids = {value for name, value in page.attributes if name == "id"}
+    used = {value[1:] for name, value in page.attributes if name in ("href", "xlink:href")}
+    clips = set(re.findall(r"url\(#(\w+)\)", " ".join(value for _, value in page.attributes)))
+    assert used | clips <= ids
+
+
+def test_the_page_answers_top_down(test_rows: Rows, make_report: Make, history: History) -> None:
+    report = make_report(test_rows(("no", "yes")))
+    text = " ".join(Page(render_page(report, history)).text.split())
+    order = ["Scores", "Training", "Labels", "Most confident mistakes", "Where it came from"]
+    places = [text.index(part) for part in [verdict_sentence(report), interval_sentence(report), *order]]
+    assert places == sorted(places)
+    assert "train 1,400, validation 300, test 300, rejected 2" in text
+
+
+def test_pictures_take_the_colours_of_the_page(test_rows: Rows, make_report: Make, history: History) -> None:
+    page = render_page(make_report(test_rows(("no", "yes"))), history)
+    drawn = page[page.index("<svg") :]
+    assert "var(--accent)" in drawn
+    assert not re.findall(r"(?:fill|stroke): #(?!fff)\w+", drawn)
+
+
+def test_a_model_without_mistakes_gets_a_page(test_rows: Rows, make_report: Make, history: History) -> None:
+    test = test_rows(("no", "yes"))
+    perfect = Evaluated(test.texts, test.predictions, test.probabilities, test.names)
+    assert "every test row was predicted right" in render_page(make_report(perfect), history)

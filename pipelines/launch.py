@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import dagster as dg
-import psutil
 from rich.console import Console
 
 from luthier.errors import LuthierError
@@ -18,6 +17,7 @@ from pipelines.progress import following
 from resources.home import luthier_home
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
+from resources.tracking_process import process_tags
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None =
     tags = {
         "dagster/partition": name,
         "luthier/launch": launch_id,
-        "luthier/pid": str(os.getpid()),
-        "luthier/process_started": repr(psutil.Process().create_time()),
+        **process_tags("/"),
     }
     book: RecipeBook = defs.resources["recipes"]  # type: ignore[index]
     tracking: Tracking = defs.resources["tracking"]  # type: ignore[index]

@@ -46,7 +46,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.start = start
         self.path = folder / f"{journal_id(start)}.jsonl"
-        self.records = 0
+        self.records = 1
         self._lock = threading.Lock()
         first = self.path.with_suffix(".new")
         first.write_text(json.dumps({"kind": "start", "run": asdict(start)}) + "\n")
@@ -56,6 +56,8 @@ class Journal:
     def append(self, kind: str, **fields: Any) -> None:
         line = json.dumps({"kind": kind, **fields}).encode() + b"\n"
         with self._lock:
+            if self._file.closed:
+                raise OSError(f"{self.path.name} has ended already")
             if self._file.write(line) != len(line):
                 raise OSError(f"short write to {self.path}")
             self.records += 1
@@ -75,8 +77,9 @@ class Journal:
         return place
 
     def close(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with self._lock:
+            os.fsync(self._file.fileno())
+            self._file.close()
 
 
 def journal_id(start: RunStart) -> str:

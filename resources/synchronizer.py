@@ -16,7 +16,7 @@ from resources.tracking_store import RunRef, TrackingStore, Unreachable
 log = logging.getLogger("luthier.tracking")
 
 PAUSE = 1.0
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 10.0
 
 
 class Synchronizer(threading.Thread):

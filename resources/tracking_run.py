@@ -31,10 +31,15 @@ class TrackedRun:
         self._url = url
         self._patience = patience
         self._lossless = True
+        self._params: dict[str, str] = {}
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Values as text. One too long for MLflow is cut short, and whole as artifact ``long_params/<name>.txt``."""
         values = {valid_name(name): str(value) for name, value in params.items()}
+        changed = [name for name, value in values.items() if self._params.setdefault(name, value) != value]
+        if changed:
+            log.warning("parameters of a run are logged once, the first value stays: %s", ", ".join(changed))
+        values = {name: value for name, value in values.items() if name not in changed}
         for name, value in values.items():
             if len(value) > PARAM_LENGTH:
                 file = f"long_params/{safe(name)}.txt"

@@ -63,11 +63,12 @@ class TrackingStore:
     def client(self) -> Any:
         """An MLflow client that was answered once. A database is initialised by the first process that comes."""
         configure_mlflow()
-        with nullcontext() if self.is_http else self._lock(), _quiet("alembic", "mlflow.store.db.utils"):
+        with _quiet("alembic", "mlflow.store.db.utils"):
             from mlflow import MlflowClient
 
-            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-            client.search_experiments(max_results=1)
+            with nullcontext() if self.is_http else self._lock():
+                client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                client.search_experiments(max_results=1)
         return client
 
     @contextmanager
@@ -76,8 +77,7 @@ class TrackingStore:
         try:
             yield
         except Exception as error:
-            lines = str(error).strip().splitlines() or [""]
-            raise Unreachable(_without_password(f"{type(error).__name__}: {lines[0][:300]}")) from error
+            raise Unreachable(_reason(error)) from error
 
     def obtain_run(self, start: RunStart) -> RunRef:
         """The run for ``start``: remembered, found by its key, or created; its parent likewise."""
@@ -168,6 +168,19 @@ def configure_mlflow() -> None:
     os.environ |= SETTINGS
     for name, value in HTTP_LIMITS.items():
         os.environ.setdefault(name, value)
+    retries = logging.getLogger("urllib3.connectionpool")
+    if retries.level == logging.NOTSET:
+        retries.setLevel(logging.ERROR)  # it would warn of every attempt; ours warns of the outage
+
+
+def _reason(error: BaseException) -> str:
+    """One line: the operating system's word where it is the root, else MLflow's."""
+    root = error
+    while (deeper := root.__cause__ or root.__context__) is not None:
+        root = deeper
+    told = root if isinstance(root, OSError) else error
+    lines = str(told).strip().splitlines() or [""]
+    return _without_password(f"{type(told).__name__}: {lines[0][:300]}")
 
 
 def _without_password(text: str) -> str:

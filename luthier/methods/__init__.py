@@ -1,6 +1,6 @@
-"""Fine-tuning methods, one file each: adding one is a file and its line here."""
+"""Fine-tuning methods, one file each: adding one is a file and its name in ``AnyMethod``."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -8,6 +8,10 @@ from luthier.methods.full import Full
 from luthier.methods.lora import Lora
 from luthier.methods.qlora import Qlora
 
-METHODS: dict[str, type[Full | Lora | Qlora]] = {"full": Full, "lora": Lora, "qlora": Qlora}
+AnyMethod = Full | Lora | Qlora
 
-Method = Annotated[Full | Lora | Qlora, Field(discriminator="kind")]
+Method = Annotated[AnyMethod, Field(discriminator="kind")]
+
+METHODS: dict[str, type[AnyMethod]] = {
+    get_args(method.model_fields["kind"].annotation)[0]: method for method in get_args(AnyMethod)
+}

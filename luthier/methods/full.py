@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from luthier.methods.method import BaseMethod
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 class Full(BaseMethod):
     """Full fine-tuning, with the learning rate BERT's authors advise (Devlin et al. 2019, appendix A.3)."""
 
-    kind: Literal["full"]
+    kind: Literal["full"] = Field(description="Every weight is trained.")
 
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "dropout": "model", "weight_decay": 0.01}
     trains_base: ClassVar[bool] = True
@@ -25,7 +27,14 @@ class Full(BaseMethod):
         model.save_pretrained(folder)
 
     def load(
-        self, model: Path, tuned: Path, labels: Sequence[str], *, dtype: "torch.dtype", attention: str
+        self,
+        model: Path,
+        tuned: Path,
+        labels: Sequence[str],
+        *,
+        dtype: "torch.dtype",
+        attention: str,
+        dequantized: bool = False,
     ) -> "torch.nn.Module":
         from luthier.models.loading import load_classifier
 

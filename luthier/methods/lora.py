@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from luthier.methods.method import BaseMethod, Mismatch
 
@@ -14,29 +14,37 @@ if TYPE_CHECKING:
     import torch
 
 
+# The layers that PEFT's default targets name, where a model family has one.
+ATTENTION = ("query", "value", "q_proj", "v_proj", "query_proj", "value_proj", "query_key_value", "qkv_proj", "Wqkv")
+
+Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+
+
 class LoraSettings(BaseMethod):
     """The settings that LoRA and QLoRA share."""
 
-    r: int = Field(default=8, ge=1, description="Rank of the update.")
-    alpha: int = Field(default=16, ge=1, description="The update is scaled by alpha / r.")
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    kind: str = Field(description="The kind of method.")
+    r: int = Field(default=8, ge=1, le=65536, description="Rank of the update.")
+    alpha: int = Field(default=16, ge=1, le=65536, description="The update is scaled by alpha / r.")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout on the adapter's input.")
-    target_modules: Literal["auto", "all-linear"] | list[str] = Field(
+    target_modules: Literal["auto", "all-linear"] | Names = Field(
         default="auto",
         description="Which linear layers get an update: auto (the attention's query and value), all-linear, or names.",
     )
 
     def mismatches(self, layers: Mapping[str, tuple[int, int]]) -> list[Mismatch]:
-        names = sorted({name.rpartition(".")[2] for name in layers})
-        found: list[Mismatch] = []
-        targeted = dict(layers)
-        if isinstance(self.target_modules, list):
-            for target in self.target_modules:
-                if not any(_matches(name, target) for name in layers):
-                    near = get_close_matches(target, names, n=1)
-                    rule = f"matches no linear layer of the model; it has {', '.join(names)}"
-                    found.append(Mismatch("target_modules", target, rule, near[0] if near else None))
-            targeted = {n: s for n, s in layers.items() if any(_matches(n, t) for t in self.target_modules)} or targeted
-        smallest = min(((min(shape), name) for name, shape in targeted.items()), default=None)
+        """Targets that match no layer, and a rank above the smaller side of a targeted layer.
+
+        A target matches as in PEFT: the layer's whole name, or its end after a dot. Where none matches, the rank is
+        held against every layer.
+        """
+        named = self.target_modules if isinstance(self.target_modules, list) else []
+        found = _unmatched(named, layers)
+        targets = ATTENTION if self.target_modules == "auto" else named
+        targeted = {name for name in layers if any(_matches(name, target) for target in targets)} or set(layers)
+        smallest = min(((min(layers[name]), name) for name in targeted), default=None)
         if smallest and self.r > smallest[0]:
             rule = f"must be at most {smallest[0]}, the smaller side of layer {smallest[1]}"
             found.append(Mismatch("r", self.r, rule))
@@ -67,17 +75,37 @@ class LoraSettings(BaseMethod):
         (folder / "README.md").unlink(missing_ok=True)
 
     def load(
-        self, model: Path, tuned: Path, labels: Sequence[str], *, dtype: "torch.dtype", attention: str
+        self,
+        model: Path,
+        tuned: Path,
+        labels: Sequence[str],
+        *,
+        dtype: "torch.dtype",
+        attention: str,
+        dequantized: bool = False,
     ) -> "torch.nn.Module":
         import peft
 
         from luthier.models.loading import load_classifier
+        from luthier.models.quantization import dequantize
 
         base = load_classifier(model, labels, dtype=dtype, attention=attention)
+        if dequantized:
+            dequantize(base)
         return peft.PeftModel.from_pretrained(base, tuned, is_trainable=False)
 
     def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":
         return model.merge_and_unload(safe_merge=True)
+
+
+def _unmatched(targets: Sequence[str], layers: Mapping[str, tuple[int, int]]) -> list[Mismatch]:
+    names = sorted({name.rpartition(".")[2] for name in layers})
+    rule = f"matches no linear layer of the model, which has {', '.join(names) or 'none'}"
+    return [
+        Mismatch("target_modules", target, rule, next(iter(get_close_matches(target, names, n=1)), None))
+        for target in targets
+        if not any(_matches(name, target) for name in layers)
+    ]
 
 
 def _matches(layer: str, target: str) -> bool:
@@ -89,8 +117,11 @@ def _is_names(value: object) -> bool:
 
 
 class Lora(LoraSettings):
-    """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685); encoders of this size learn best near 1e-3."""
+    """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
 
-    kind: Literal["lora"]
+    New low-rank weights bear larger steps than pretrained ones do; small encoders learn well near 1e-3.
+    """
+
+    kind: Literal["lora"] = Field(default="lora", description="Low-rank updates beside a frozen base.")
 
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}

@@ -49,9 +49,19 @@ class BaseMethod(BaseModel):
         raise NotImplementedError
 
     def load(
-        self, model: Path, tuned: Path, labels: Sequence[str], *, dtype: "torch.dtype", attention: str
+        self,
+        model: Path,
+        tuned: Path,
+        labels: Sequence[str],
+        *,
+        dtype: "torch.dtype",
+        attention: str,
+        dequantized: bool = False,
     ) -> "torch.nn.Module":
-        """The tuned model, from the model folder the training started from and the folder of ``save``."""
+        """The tuned model, from the model folder the training started from and the folder of ``save``.
+
+        ``dequantized`` replaces 4-bit layers by plain ones with the same weights, as merging needs.
+        """
         raise NotImplementedError
 
     def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":

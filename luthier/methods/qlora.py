@@ -11,7 +11,7 @@ from luthier.methods.lora import LoraSettings
 class Quantization(BaseModel):
     """How the base is stored (Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     type: Literal["nf4", "fp4"] = Field(default="nf4", description="The 4-bit data type.")
     double_quantization: bool = Field(default=True, description="Quantize the quantization constants too.")
@@ -19,9 +19,13 @@ class Quantization(BaseModel):
 
 
 class Qlora(LoraSettings):
-    """LoRA over a 4-bit base (arXiv 2305.14314); optimizer states paged where the device can."""
+    """LoRA over a 4-bit base (Dettmers et al. 2023, arXiv 2305.14314).
 
-    kind: Literal["qlora"]
+    The default learning rate lies between the paper's 2e-4, for models of billions of weights, and that of LoRA here.
+    Optimizer states are paged, as in the paper, where the device can.
+    """
+
+    kind: Literal["qlora"] = Field(description="Low-rank updates beside a base stored in 4 bits.")
     quantization: Quantization = Field(default=Quantization(), description="How the base is stored.")
 
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4, "optimizer": "paged_adamw_8bit"}

@@ -108,9 +108,9 @@ def _load_options(dtype: torch.dtype, attention: str) -> dict[str, Any]:
 
 
 def _settle_4bit_layers(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Makes 4-bit layers compute in ``dtype`` and stay as they were stored.
+    """Makes a model with 4-bit layers compute in ``dtype``, and those layers stay as they were stored.
 
-    Loading sets the precision they were stored with, whatever is asked. And on processors with AVX512-BF16,
+    Loading takes the precision everything was stored with, whatever is asked. And on processors with AVX512-BF16,
     bitsandbytes repacks a layer the first time it runs in evaluation, for good: its constants are rounded to bfloat16,
     and no gradient passes it any more, so that what follows the first evaluation trains on nothing.
     """
@@ -118,7 +118,10 @@ def _settle_4bit_layers(model: torch.nn.Module, dtype: torch.dtype) -> None:
         return
     import bitsandbytes
 
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
     for module in model.modules():
         if isinstance(module, bitsandbytes.nn.Linear4bit):
-            module.compute_dtype = dtype
+            module.compute_dtype = module.weight.quant_state.dtype = dtype
             module.support_avx512bf16_for_cpu = False

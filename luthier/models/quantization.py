@@ -69,10 +69,7 @@ def point_at_base(base: Path, folder: Path) -> None:
 
 
 def dequantize(model: torch.nn.Module) -> int:
-    """Replaces every 4-bit layer by a linear layer with the very weights its forward pass uses; returns how many.
-
-    Merging happens on such a model: merged in place, the sum would be quantized again (and lose most of the tuning).
-    """
+    """Replaces every 4-bit layer by a linear layer with the very weights its forward pass uses; returns how many."""
     import bitsandbytes
 
     quantized = [(n, m) for n, m in model.named_modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]

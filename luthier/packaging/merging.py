@@ -1,16 +1,14 @@
 """Merging a trained adapter into its base, in float32, as plain safetensors."""
 
-import logging
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import transformers
 
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
-from luthier.models.quantization import dequantize
-
-log = logging.getLogger(__name__)
 
 
 def load_reference(method: Method, model: Path, tuned: Path, labels: Sequence[str]) -> torch.nn.Module:
@@ -26,12 +24,13 @@ def write_merged(method: Method, model: Path, tuned: Path, labels: Sequence[str]
 
     4-bit layers are dequantized first: merged in place the sum would be quantized again, and most of the tuning lost.
     """
-    reference = load_reference(method, model, tuned, labels)
-    if dequantized := dequantize(reference):
-        log.info("%d layers dequantized for merging", dequantized)
-    merged = method.merge(reference).float()
-    for attribute in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(merged.config, attribute):
-            delattr(merged.config, attribute)
-    merged.save_pretrained(folder)
+    tunable = method.load(model, tuned, labels, dtype=torch.float32, attention="eager", dequantized=True)
+    merged = method.merge(tunable)
+    config = copy.deepcopy(merged.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    # transformers writes a model that was once quantized in a quantized layout, so its weights move into a plain one.
+    plain = transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    plain.load_state_dict(merged.state_dict())
+    plain.save_pretrained(folder)
     load_tokenizer(model).save_pretrained(folder)

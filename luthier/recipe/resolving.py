@@ -1,30 +1,44 @@
 """A recipe with every default filled in, and where each value came from."""
 
+import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import yaml
-
+from luthier.recipe.positions import to_yaml
+from luthier.recipe.problems import Places
 from luthier.recipe.schema import Recipe
 
 Scalar = str | int | float | bool | list[Any] | None
 
+RECIPE: Final = "recipe"
+DEFAULT: Final = "default"
+LAUNCH: Final = "launch override"
+
 
 @dataclass(frozen=True)
 class ResolvedRecipe:
-    """A valid recipe. ``origins`` maps each dotted field to recipe, default, default of METHOD, or launch override."""
+    """A valid recipe. ``origins``: each dotted field to recipe, default, default of METHOD, or launch override."""
 
-    name: str
-    path: Path
     recipe: Recipe
     origins: Mapping[str, str]
+    path: Path
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.recipe.name
 
     @property
     def model_name(self) -> str:
         """What the model is registered as."""
         return self.recipe.deploy.model or self.name
+
+    @property
+    def places(self) -> Places:
+        """Where each value was given."""
+        return Places(self.path, self.lines, frozenset(name for name, o in self.origins.items() if o == LAUNCH))
 
     def flat(self) -> dict[str, Scalar]:
         """Every value by its dotted field."""
@@ -32,7 +46,7 @@ class ResolvedRecipe:
 
     def as_yaml(self) -> str:
         """The resolved recipe as YAML that is itself a recipe."""
-        return yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return to_yaml(self.recipe.model_dump(mode="json"))
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
@@ -44,23 +58,45 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def origins_of(
-    recipe: Recipe, in_file: Mapping[str, Any], from_method: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> dict[str, str]:
-    """Where each resolved value came from; ``overrides`` and ``from_method`` by dotted field."""
-    written = dict(flatten(in_file))
-    origins: dict[str, str] = {}
-    for field, _ in flatten(recipe.model_dump(mode="json")):
-        if _covers(overrides, field):
-            origins[field] = "launch override"
-        elif _covers(written, field):
-            origins[field] = "recipe"
-        elif field in from_method:
-            origins[field] = f"default of {recipe.method.kind}"
-        else:
-            origins[field] = "default"
-    return origins
+class LayeredValues:
+    """Nested values, put on top of each other, that remember the origin of each."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values: dict[str, Any] = copy.deepcopy(dict(values))
+        self.origins: dict[str, str] = {name: RECIPE for name, _ in flatten(values)}
+        self.launched: set[str] = set()
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The section as given; empty if it is absent or no mapping."""
+        found = self.values.get(name)
+        return found if isinstance(found, dict) else {}
+
+    def override(self, name: str, value: Any) -> None:
+        """Puts a value given at launch in place of whatever is at ``name``."""
+        *parents, last = name.split(".")
+        place = self.values
+        for depth, parent in enumerate(parents, start=1):
+            if not isinstance(place.setdefault(parent, {}), dict):
+                place[parent] = {}
+                self.launched.add(".".join(parents[:depth]))
+            place = place[parent]
+        place[last] = copy.deepcopy(value)
+        self.launched.add(name)
+        self.origins = {given: o for given, o in self.origins.items() if given != name and not _below(given, name)}
+        self.origins |= {given: LAUNCH for given, _ in flatten({name: value})}
+
+    def fill(self, section: str, defaults: Mapping[str, Any], origin: str) -> None:
+        """Adds what ``section`` does not say; leaves a section alone that is no mapping."""
+        given = self.values.setdefault(section, {})
+        if isinstance(given, dict):
+            missing = {name: value for name, value in defaults.items() if name not in given}
+            given |= missing
+            self.origins |= {f"{section}.{name}": origin for name in missing}
+
+    def origins_of(self, recipe: Recipe) -> dict[str, str]:
+        """The origin of every value of the recipe that these values made."""
+        return {name: self.origins.get(name, DEFAULT) for name, _ in flatten(recipe.model_dump(mode="json"))}
 
 
-def _covers(given: Mapping[str, Any], field: str) -> bool:
-    return any(field == name or field.startswith(f"{name}.") for name in given)
+def _below(name: str, section: str) -> bool:
+    return name.startswith(f"{section}.")

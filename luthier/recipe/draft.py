@@ -1,0 +1,118 @@
+"""A recipe on its way to being valid: the file, what was given at launch, the defaults, and the problems so far."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from luthier.methods import METHODS, AnyMethod
+from luthier.methods.lora import Lora
+from luthier.recipe.positions import MalformedYaml, parse_value, read_document
+from luthier.recipe.problems import Places, Problem, RecipeError, nearest
+from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
+from luthier.recipe.schema import BaseModelSection, DataSection, Recipe
+from luthier.recipe.validation import problems_of, without_errors
+from luthier.tasks import TASKS
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Draft:
+    """Collects the problems of one recipe. Each value comes from the first of these that has it:
+    the launch, the file, the method or the task, the schema.
+
+    Raises:
+        RecipeError: the file is no YAML mapping.
+    """
+
+    def __init__(self, path: Path, overrides: Sequence[str]) -> None:
+        document = read_document(path)
+        self.problems: list[Problem] = list(document.problems)
+        self.layers = LayeredValues(document.values)
+        self._override(overrides)
+        self.places = Places(path, document.lines, frozenset(self.layers.launched))
+        self._refuse_name()
+        self._fill_defaults()
+        self.recipe = self._validated()
+        self._check_metric()
+
+    @property
+    def data(self) -> DataSection | None:
+        """The section without its mistakes, if that leaves one."""
+        return self._section("data", DataSection)
+
+    @property
+    def base_model(self) -> BaseModelSection | None:
+        """The section without its mistakes, if that leaves one."""
+        return self._section("base_model", BaseModelSection)
+
+    @property
+    def method(self) -> AnyMethod | None:
+        """The section without its mistakes, if that leaves one."""
+        kind = self._method_kind()
+        return None if kind is None else self._section("method", kind)
+
+    def add(self, problems: Sequence[Problem]) -> None:
+        """Adds problems of fields that have none yet."""
+        known = {problem.field for problem in self.problems}
+        self.problems += [problem for problem in problems if problem.field not in known]
+
+    def resolve(self) -> ResolvedRecipe:
+        """The recipe.
+
+        Raises:
+            RecipeError: with all the problems.
+        """
+        if self.problems or self.recipe is None:
+            raise RecipeError(self.problems)
+        origins = self.layers.origins_of(self.recipe)
+        return ResolvedRecipe(self.recipe, origins, self.places.path, self.places.lines)
+
+    def _override(self, overrides: Sequence[str]) -> None:
+        for text in overrides:
+            name, equals, value = text.partition("=")
+            if not equals or not all(name.strip().split(".")):
+                rule = "must be FIELD=VALUE, such as training.epochs=2"
+                self.problems.append(Problem(None, None, "", text, rule))
+                continue
+            try:
+                self.layers.override(name.strip(), parse_value(value))
+            except MalformedYaml as error:
+                self.problems.append(Problem(None, None, name.strip(), value, error.rule))
+
+    def _refuse_name(self) -> None:
+        if "name" in self.layers.values:
+            received = self.layers.values.pop("name")
+            self.problems.append(self.places.problem("name", received, "unknown key; the file's name is the recipe's"))
+
+    def _fill_defaults(self) -> None:
+        self.layers.fill("method", {"kind": Lora().kind}, DEFAULT)
+        if method := self._method_kind():
+            self.layers.fill("training", method.training_defaults, f"default of {self.layers.values['method']['kind']}")
+        if task := TASKS.get(str(self.layers.values.get("task"))):
+            self.layers.fill("evaluation", {"metric": task.default_metric}, f"default of {task.name}")
+        self.layers.fill("deploy", {"model": self.places.path.stem}, DEFAULT)
+
+    def _validated(self) -> Recipe | None:
+        try:
+            return Recipe.model_validate({**self.layers.values, "name": self.places.path.stem})
+        except ValidationError as error:
+            self.problems += problems_of(error, self.places)
+            return None
+
+    def _check_metric(self) -> None:
+        """The metric must be one of the task's; of any task's where the task is unknown."""
+        metric = self.layers.section("evaluation").get("metric")
+        task = TASKS.get(str(self.layers.values.get("task")))
+        valid = list(dict.fromkeys(name for known in ([task] if task else TASKS.values()) for name in known.metrics))
+        if isinstance(metric, str) and metric not in valid:
+            rule = f"must be a metric of {task.name if task else 'some task'}: {', '.join(valid)}"
+            self.add([self.places.problem("evaluation.metric", metric, rule, nearest(metric, valid))])
+
+    def _method_kind(self) -> type[AnyMethod] | None:
+        return METHODS.get(str(self.layers.section("method").get("kind")))
+
+    def _section(self, name: str, model: type[Model]) -> Model | None:
+        values: Any = self.layers.values.get(name)
+        return without_errors(model, values) if isinstance(values, dict) else None

@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,12 @@ os.environ |= {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+# The partitions are the recipes found when the assets are imported: the names that the graph tests use.
+RECIPES = Path(tempfile.mkdtemp(prefix="luthier-recipes-"))
+for name in ("tiny", "tiny-full", "tiny-qlora"):
+    (RECIPES / f"{name}.yaml").touch()
+os.environ["LUTHIER_RECIPES"] = str(RECIPES)
 
 GOOD = ["good", "great", "lovely", "fine", "bright", "warm"]
 BAD = ["bad", "awful", "dull", "poor", "grim", "cold"]

@@ -1,0 +1,79 @@
+"""What holds for the project as a whole."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from luthier.recipe.loading import load_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+GRAPH = {
+    "raw_data": set(),
+    "cleaned_splits": {"raw_data"},
+    "base_model": set(),
+    "quantized_model": {"base_model"},
+    "hyperparameters": set(),
+    "adapter": {"cleaned_splits", "base_model", "quantized_model", "hyperparameters"},
+    "evaluation_report": {"cleaned_splits", "base_model", "quantized_model", "hyperparameters", "adapter"},
+    "deployed_artifact": {
+        "cleaned_splits",
+        "base_model",
+        "quantized_model",
+        "hyperparameters",
+        "adapter",
+        "evaluation_report",
+    },
+}
+HEAVY = ["torch", "transformers", "peft", "bitsandbytes", "datasets", "mlflow", "sklearn", "matplotlib", "pandas"]
+
+
+def test_the_asset_graph_is_the_one_that_the_documentation_draws():
+    from pipelines.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    found = {
+        node.key.to_user_string(): {key.to_user_string() for key in node.parent_keys} for node in graph.asset_nodes
+    }
+    assert found == GRAPH
+
+
+def test_every_asset_has_a_sentence_kinds_and_a_group():
+    from pipelines.definitions import defs
+
+    for node in defs.resolve_asset_graph().asset_nodes:
+        assert node.description and node.description.endswith(".") and "\n" not in node.description
+        assert node.kinds and node.group_name != "default"
+
+
+def test_every_shipped_recipe_validates_and_says_what_it_is_for_and_how_to_run_it():
+    recipes = sorted((ROOT / "recipes").glob("*.yaml"))
+    assert {"reviews", "reviews-full", "reviews-qlora"} <= {path.stem for path in recipes}
+    for path in recipes:
+        load_recipe(path)
+        first = path.read_text().partition("\n")[0]
+        assert first.startswith("# ") and first.endswith(f"Run: make finetune RECIPE={path.stem}")
+
+
+def test_workspace_and_any_dg_section_name_the_same_module():
+    (location,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
+    assert location["python_module"]["module_name"] == "pipelines.definitions"
+    dg = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"].get("dg")
+    assert dg is None or dg["project"]["code_location_target_module"] == "pipelines.definitions"
+
+
+def test_definitions_and_command_line_load_without_the_heavy_libraries():
+    script = f"import sys, pipelines.definitions, pipelines.cli; print([m for m in {HEAVY} if m in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_constraints_pin_every_dependency_exactly():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert all("==" in line and "+" not in line for line in pins)
+    assert {name.lower() for name in wanted} <= {line.partition("==")[0].lower() for line in pins}

@@ -37,7 +37,7 @@ DECIDING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerat
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
-    group_name="training",
+    group_name="finetuning",
     kinds={"pytorch", "huggingface"},
     check_specs=CHECKS,
 )
@@ -129,7 +129,7 @@ def fine_tuning(
         metric=metric,
         method=method,
         training=training,
-        compute=choose_compute(training, trains_base=method.trains_base),
+        compute=choose_compute(training, method),
         model=training_model(base_model, quantized_model).folder,
         tokens=tokens.folder,
     )

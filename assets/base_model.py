@@ -8,7 +8,7 @@ from resources.artifact_store import ArtifactStore
 from resources.recipe_book import RecipeBook
 
 
-@dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="model", kinds={"huggingface"})
+@dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="finetuning", kinds={"huggingface"})
 def base_model(
     context: dg.AssetExecutionContext, recipes: RecipeBook, artifacts: dg.ResourceParam[ArtifactStore]
 ) -> dg.MaterializeResult:

@@ -25,7 +25,7 @@ CHECKS = [
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
-    group_name="data",
+    group_name="finetuning",
     kinds={"parquet"},
     check_specs=CHECKS,
 )

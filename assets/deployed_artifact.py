@@ -16,7 +16,7 @@ from resources.tracking import Tracking
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
-    group_name="deployment",
+    group_name="finetuning",
     kinds={"mlflow"},
     output_required=False,
 )

@@ -22,7 +22,7 @@ CHECKS = [
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
-    group_name="evaluation",
+    group_name="finetuning",
     kinds={"json", "scikitlearn"},
     check_specs=CHECKS,
 )

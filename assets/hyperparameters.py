@@ -9,7 +9,7 @@ from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
 
-@dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="training", kinds={"json"})
+@dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="finetuning", kinds={"json"})
 def hyperparameters(
     context: dg.AssetExecutionContext,
     recipes: RecipeBook,

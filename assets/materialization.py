@@ -22,7 +22,6 @@ def materialized(
             "digest": artifact.digest,
             "reused": artifact.reused,
             "folder": dg.MetadataValue.path(artifact.folder),
-            "library_time": dg.MetadataValue.json([] if artifact.reused else artifact.manifest["library_time"]),
             **metadata,
         },
         data_version=dg.DataVersion(artifact.digest),

@@ -13,7 +13,7 @@ from resources.recipe_book import RecipeBook
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
-    group_name="model",
+    group_name="finetuning",
     kinds={"huggingface", "bitsandbytes"},
 )
 def quantized_model(

@@ -1,5 +1,6 @@
 """Running the job from a terminal, in this process and the steps it forks."""
 
+import json
 import os
 import time
 import uuid
@@ -7,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import dagster as dg
 from rich.console import Console
 
 from luthier.errors import LuthierError
 from pipelines.progress import following
+from resources.artifact_store import MANIFEST
 from resources.home import luthier_home
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -65,7 +67,6 @@ def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None =
     }
     selection = downstream_of(start_from) if start_from else None
     with dg.DagsterInstance.get() as instance, diverted_output(luthier_home() / "last-run.log") as terminal:
-        tracking.reconcile(instance)
         began = time.time()
         with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
             result = dg.execute_job(
@@ -100,10 +101,11 @@ def downstream_of(asset: str) -> list[dg.AssetKey]:
 
 
 def library_times(events: Sequence[dg.DagsterEvent]) -> list[tuple[float, float]]:
-    """When the library worked, from the metadata of what was made."""
+    """When the library worked, from the manifests of what was made."""
     materializations = (e.step_materialization_data.materialization for e in events if e.is_step_materialization)
-    found: list[Any] = [each.metadata["library_time"].value for each in materializations]
-    return [(began, ended) for began, ended in filter(None, found)]
+    made = [m.metadata["folder"].value for m in materializations if not m.metadata["reused"].value]
+    manifests = [json.loads((Path(str(folder)) / MANIFEST).read_text()) for folder in made]
+    return [(began, ended) for began, ended in (manifest["library_time"] for manifest in manifests)]
 
 
 def covered(intervals: Sequence[tuple[float, float]], began: float, ended: float) -> float:

@@ -7,6 +7,7 @@ from luthier.recipe.loading import check_recipe
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, DataSection
 from luthier.sources import Fetched, NotDownloadedError, fetch
+from resources.artifact_store import ArtifactStore
 from resources.home import luthier_home, recipes_folder
 from resources.recipe_book import RecipeBook
 
@@ -26,7 +27,12 @@ def _columns(data: DataSection) -> Sequence[str] | None:
 
 def _layers(base: BaseModelSection) -> Mapping[str, tuple[int, int]] | None:
     fetched = _at_hand(base.source, base.sha256)
-    if fetched is None or not (fetched.path / "config.json").is_file():
+    if fetched is None:
+        return None
+    snapshot = ArtifactStore(home=str(luthier_home())).find("base_model", {"fingerprint": fetched.fingerprint})
+    if snapshot is not None:
+        return {name: (inner, outer) for name, (inner, outer) in snapshot.facts["linear_layers"].items()}
+    if not (fetched.path / "config.json").is_file():
         return None
     from luthier.models.loading import linear_layers
 

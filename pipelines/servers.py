@@ -18,26 +18,32 @@ STOP_SECONDS = 15.0
 
 
 def serve(home: Path, *, dagster_port: int, mlflow_port: int, console: Console) -> int:
-    """Serves both until one Ctrl-C, or until one of them ends; gives the exit code."""
+    """Serves both until one Ctrl-C, or until one of them ends; gives the exit code.
+
+    With a remote MLflow only Dagster is served here.
+    """
     tracking = Tracking(home=str(home), dagster_port=dagster_port, mlflow_port=mlflow_port)
-    tracking.prepare()
+    remote = tracking.tracking_uri.startswith("http")
+    if not remote:
+        tracking.prepare()
     environment = {
         **os.environ,
         "LUTHIER_DAGSTER_PORT": str(dagster_port),
         "LUTHIER_MLFLOW_PORT": str(mlflow_port),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    console.print(
-        f"Dagster  http://127.0.0.1:{dagster_port}\nMLflow   http://127.0.0.1:{mlflow_port}\nCtrl-C stops both."
-    )
-    servers = [
-        _start(_dagster(dagster_port), environment, home / "dagster" / "server.log"),
-        _start(_mlflow(tracking, home, mlflow_port), environment, home / "mlflow.log"),
-    ]
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    console.print(f"Dagster  http://127.0.0.1:{dagster_port}")
+    console.print(f"MLflow   {tracking.store.shown_uri if remote else f'http://127.0.0.1:{mlflow_port}'}")
+    servers = [_start(_dagster(dagster_port), environment, home / "dagster" / "server.log")]
+    if not remote:
+        servers.append(_start(_mlflow(tracking, home, mlflow_port), environment, home / "mlflow.log"))
+    console.print("One Ctrl-C stops all that was started here.")
     try:
         while all(server.poll() is None for server in servers):
             time.sleep(0.5)
+        console.print(f"A server ended by itself; its log: {home / 'dagster' / 'server.log'}, {home / 'mlflow.log'}")
         return 1
     except KeyboardInterrupt:
         return 0

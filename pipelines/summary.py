@@ -17,9 +17,8 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
         result = newest_result(resolved.name, instance, ArtifactStore(home=str(luthier_home())))
     print_result(resolved, result, console)
     minutes, seconds = divmod(round(ended.seconds), 60)
-    console.print(
-        f"Time      {minutes}:{seconds:02d}, of which {ended.overhead:.0%} is not library work", highlight=False
-    )
+    share = f"of which {ended.overhead:.0%} is not library work" if ended.overhead < 1 else "everything reused"
+    console.print(f"Time      {minutes}:{seconds:02d}, {share}", highlight=False)
     console.print("\nLook further:   make ui", highlight=False)
     if result.model_version:
         example = f'luthier predict {resolved.name} "..."'

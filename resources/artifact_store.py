@@ -25,6 +25,8 @@ log = logging.getLogger("luthier.artifacts")
 
 MANIFEST = "manifest.json"
 RECENT = 20
+# Goes up when the library writes other files from the same inputs.
+FORMAT = 1
 RECORDED_VERSIONS = ("luthier", "torch", "transformers", "peft", "bitsandbytes", "datasets", "scikit-learn", "pyarrow")
 
 
@@ -72,7 +74,7 @@ class ArtifactStore(dg.ConfigurableIOManager):
     @staticmethod
     def digest(asset: str, inputs: Mapping[str, Any]) -> str:
         """The name of the artifact that ``inputs`` determine."""
-        return digest_of({"asset": asset, **inputs})
+        return digest_of({"asset": asset, "format": FORMAT, **inputs})
 
     def obtain(
         self,
@@ -113,6 +115,12 @@ class ArtifactStore(dg.ConfigurableIOManager):
             yield
         finally:
             lock.release()
+
+    def find(self, asset: str, inputs: Mapping[str, Any]) -> Artifact | None:
+        """The artifact that ``inputs`` determine, if it was made; its files are not verified."""
+        digest = self.digest(asset, inputs)
+        folder = self.root / asset / digest
+        return Artifact(asset, digest, folder) if folder.is_dir() else None
 
     def open(self, asset: str, digest: str) -> Artifact:
         """A stored artifact, verified against the digests of its files."""

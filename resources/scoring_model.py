@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 
 class TextClassifier(mlflow.pyfunc.PythonModel):
     """Answers each text with its most probable label and that label's probability."""
 
     def load_context(self, context: Any) -> None:
+        disable_progress_bar()
         folder = context.artifacts["model"]
         options = {"local_files_only": True, "trust_remote_code": False}
         self.tokenizer = AutoTokenizer.from_pretrained(folder, **options)

@@ -30,6 +30,10 @@ HTTP_LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIME
 LOCK_SECONDS = 60.0
 
 
+# Opens the experiment's page at its training runs.
+TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+
+
 class Unreachable(Exception):
     """MLflow did not answer, or answered with a fault of its own."""
 
@@ -141,7 +145,7 @@ class TrackingStore:
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return client.create_experiment(name, artifact_location=place)
+                return client.create_experiment(name, artifact_location=place, tags=TRAINING)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

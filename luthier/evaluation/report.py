@@ -180,9 +180,10 @@ def report_json(
 ) -> dict[str, Any]:
     """The report in short, as the command line prints it."""
     full = asdict(report)
-    short = ("recipe", "verdict", "metric", "target", "metrics", "baselines", "rows", "trainable_parameters")
+    short = ("recipe", "verdict", "metric", "target", "metrics", "baselines", "trainable_parameters")
     return {
         **{name: full[name] for name in short},
+        "rows": {name: report.rows[name] for name in ("train", "validation", "test", "rejected")},
         "mlflow_run_id": mlflow_run_id,
         "dagster_run_id": dagster_run_id,
         "model_version": model_version,

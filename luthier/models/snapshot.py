@@ -11,6 +11,7 @@ import transformers
 from safetensors import safe_open
 
 from luthier.errors import ModelError
+from luthier.models.loading import linear_layers
 from luthier.sources.fetched import Fetched
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class BaseFacts:
     vocabulary: int
     maximum_length: int
     provenance: dict[str, str]
+    linear_layers: dict[str, tuple[int, int]]
 
 
 def write_base_model(fetched: Fetched, folder: Path) -> BaseFacts:
@@ -113,4 +115,5 @@ def _facts(folder: Path, fetched: Fetched) -> BaseFacts:
         vocabulary=config.vocab_size,
         maximum_length=getattr(config, "max_position_embeddings", 0),
         provenance=dict(fetched.provenance),
+        linear_layers=linear_layers(folder),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
+from luthier.methods.method import BaseMethod
 from luthier.recipe.schema import TrainingSection
 
 log = logging.getLogger(__name__)
@@ -36,19 +37,23 @@ class Compute:
         torch.set_num_threads(self.threads)
 
 
-def choose_compute(training: TrainingSection, *, trains_base: bool) -> Compute:
+def choose_compute(training: TrainingSection, method: BaseMethod) -> Compute:
     """The best the machine has for this training.
 
     A frozen base is held in bfloat16 where the processor multiplies it natively, which is several times faster there;
     weights that are trained stay in float32, since bfloat16 rounds most optimizer steps away.
+    A quantized base computes in the precision its recipe names.
     """
     device = available_device()
-    low = training.precision == "bfloat16" or (training.precision == "auto" and fast_bfloat16(device))
+    low = training.precision == "bfloat16"
+    if training.precision == "auto":
+        quantization = method.base_quantization
+        low = quantization.compute_dtype == "bfloat16" if quantization else fast_bfloat16(device)
     threads = (psutil.cpu_count(logical=False) or 1) if training.threads == "auto" else training.threads
     return Compute(
         device=device,
-        frozen_dtype="bfloat16" if low and not trains_base else "float32",
-        autocast=low and (trains_base or device == "cuda"),
+        frozen_dtype="bfloat16" if low and not method.trains_base else "float32",
+        autocast=low and (method.trains_base or device == "cuda"),
         attention="eager" if device == "cpu" and training.max_length <= SHORT_TEXT_TOKENS else "sdpa",
         threads=threads,
     )

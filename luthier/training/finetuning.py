@@ -78,9 +78,11 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
     require_fit(job)
     job.compute.pin_threads()
     work.mkdir(parents=True, exist_ok=True)
+    if job.training.optimizer.startswith("paged") and job.compute.device != "cuda":
+        log.warning("%s pages only on CUDA: AdamW is used on %s", job.training.optimizer, job.compute.device)
     model = trainable_model(job)
     clock = TrainingClock()
-    trainer = build_trainer(job, model, work, extra=[ReportMetrics(on_metrics), clock])
+    trainer = build_trainer(job, model, work, extra=[ReportProgress(job.metric), ReportMetrics(on_metrics), clock])
     checkpoint = last_complete(work)
     resumed = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -129,7 +131,6 @@ def build_trainer(
     patience = job.training.early_stopping
     callbacks = [
         StopOnNonFiniteLoss(),
-        ReportProgress(job.metric),
         transformers.EarlyStoppingCallback(patience.patience, patience.min_delta),
         SealCheckpoints(),
         *extra,
@@ -162,8 +163,6 @@ def mean_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tens
 def _arguments(job: FineTuning, work: Path) -> TrainingArguments:
     training, compute = job.training, job.compute
     optimizer = OPTIMIZERS[training.optimizer][compute.device]
-    if training.optimizer.startswith("paged") and not optimizer.startswith("paged"):
-        log.warning("%s needs a CUDA device: %s is used on %s", training.optimizer, optimizer, compute.device)
     return TrainingArguments(
         output_dir=str(work),
         num_train_epochs=training.epochs,

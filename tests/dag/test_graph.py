@@ -215,7 +215,10 @@ def test_a_loss_that_is_not_finite_fails_its_check_and_leaves_no_adapter(graph, 
     [
         ({"data": "{source: reviws.csv, columns: {text: text, label: sentiment}}"}, "no such file"),
         ({"data": "{source: reviews.csv, columns: {text: txt, label: sentiment}}"}, "no column 'txt'"),
-        ({"data": '{source: reviews.csv, columns: {text: text, label: "sentiment > 9"}}'}, "all 240 rows have the label"),
+        (
+            {"data": '{source: reviews.csv, columns: {text: text, label: "sentiment > 9"}}'},
+            "all 240 rows have the label",
+        ),
         ({"method": "{kind: lora, target_modules: [qury]}"}, "matches no linear layer"),
         ({"method": "{kind: lora, r: 64}"}, "must be at most 32"),
     ],

@@ -68,7 +68,7 @@ def fine_tuning(
             metric="accuracy",
             method=method,
             training=training,
-            compute=choose_compute(training, trains_base=method.trains_base),
+            compute=choose_compute(training, method),
             model=base,
             tokens=tokens[name],
         )

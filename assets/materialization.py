@@ -19,10 +19,10 @@ def materialized(
     """The materialization of ``artifact``: its digest is its data version."""
     return dg.MaterializeResult(
         metadata={
+            **metadata,
             "digest": artifact.digest,
             "reused": artifact.reused,
             "folder": dg.MetadataValue.path(artifact.folder),
-            **metadata,
         },
         data_version=dg.DataVersion(artifact.digest),
         check_results=checks,

@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import TextIO
 
 import dagster as dg
+import psutil
 from rich.console import Console
 
 from luthier.errors import LuthierError
 from pipelines.progress import following
 from resources.artifact_store import MANIFEST
-from resources.home import luthier_home
+from resources.home import luthier_home, yield_shared_cores
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 from resources.tracking_process import process_tags
+
+# Above this the cores are shared with other work.
+BUSY_PERCENT = 25
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None =
     """Runs ``finetune`` for one recipe, or the part of it from one asset on, shows it, and waits for its end."""
     from pipelines.definitions import defs, finetune_job
 
+    if psutil.cpu_percent(interval=0.5) > BUSY_PERCENT:
+        yield_shared_cores()
     launch_id = uuid.uuid4().hex
     tags = {
         "dagster/partition": name,

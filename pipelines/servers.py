@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from luthier.errors import LuthierError
-from resources.home import PROJECT
+from resources.home import PROJECT, yield_shared_cores
 from resources.tracking import Tracking
 
 STOP_SECONDS = 15.0
@@ -26,6 +26,7 @@ def serve(home: Path, *, dagster_port: int, mlflow_port: int, console: Console) 
     remote = tracking.tracking_uri.startswith("http")
     if not remote:
         tracking.prepare()
+    yield_shared_cores()
     environment = {
         **os.environ,
         "LUTHIER_DAGSTER_PORT": str(dagster_port),

@@ -1,5 +1,6 @@
 """What every fine-tuning method answers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class Mismatch:
     nearest: str | None = None
 
 
-class BaseMethod(BaseModel):
+class BaseMethod(BaseModel, ABC):
     """A way to fine-tune: its settings, its good defaults, and what it does to a model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,14 +41,15 @@ class BaseMethod(BaseModel):
         """Settings that cannot work on a model with these linear layers (name -> in and out features)."""
         return []
 
+    @abstractmethod
     def attach(self, model: "torch.nn.Module") -> "torch.nn.Module":
         """The model, ready to train: what the method trains requires gradients, and nothing else does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def save(self, model: "torch.nn.Module", folder: Path) -> None:
         """Writes what was trained, as safetensors."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(
         self,
         model: Path,
@@ -62,8 +64,7 @@ class BaseMethod(BaseModel):
 
         ``dequantized`` replaces 4-bit layers by plain ones with the same weights, as merging needs.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":
         """The same function as one plain model; its linear layers are not quantized."""
-        raise NotImplementedError

@@ -179,11 +179,15 @@ def report_json(
     report: EvaluationReport, *, mlflow_run_id: str | None, dagster_run_id: str | None, model_version: str | None
 ) -> dict[str, Any]:
     """The report in short, as the command line prints it."""
-    full = asdict(report)
-    short = ("recipe", "verdict", "metric", "target", "metrics", "baselines", "trainable_parameters")
     return {
-        **{name: full[name] for name in short},
+        "recipe": report.recipe,
+        "verdict": report.verdict,
+        "metric": report.metric,
+        "target": report.target,
+        "metrics": {name: asdict(found) for name, found in report.metrics.items()},
+        "baselines": {name: asdict(found) for name, found in report.baselines.items()},
         "rows": {name: report.rows[name] for name in ("train", "validation", "test", "rejected")},
+        "trainable_parameters": report.trainable_parameters,
         "mlflow_run_id": mlflow_run_id,
         "dagster_run_id": dagster_run_id,
         "model_version": model_version,

@@ -64,9 +64,8 @@ def pages(project: Path, tiny_bert: Path, write_recipe) -> Iterator[Pages]:
         wait_until_served(f"{found.mlflow}/health", process)
         yield found
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.send_signal(signal.SIGINT)
+        process.wait()
 
 
 def test_a_recipe_materialized_by_clicking_is_found_in_mlflow_and_one_ctrl_c_stops_both(pages, chromium, tmp_path):

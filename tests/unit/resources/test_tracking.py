@@ -68,7 +68,7 @@ def test_what_is_logged_is_what_mlflow_holds(tracking: Tracking, tmp_path: Path)
     assert stored.data.tags["luthier.dagster_url"].endswith(f"/runs/{DAGSTER_RUN}")
     assert DAGSTER_RUN in stored.data.tags["mlflow.note.content"]
     assert client.get_experiment(stored.info.experiment_id).name == "reviews"
-    assert tracking.run_url(stored.info.run_id) == run.link().value
+    assert tracking.link_to(stored.info.run_id) == run.link()
     assert journals(tracking) == []
 
 

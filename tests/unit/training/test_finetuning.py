@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from luthier.digest import file_digest, folder_digests
 from luthier.errors import ModelError, NonFiniteLossError
+from luthier.training import finetuning
 from luthier.training.finetuning import build_trainer, finetune, trainable_model
 
 
@@ -84,21 +85,22 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(fine_tuning, tmp_p
     assert small["grad_norm"] == pytest.approx(large["grad_norm"], rel=1e-3)
 
 
-def test_a_diverging_training_stops_at_the_step_and_leaves_nothing(fine_tuning, tmp_path):
-    job = fine_tuning("full", learning_rate=1.0, max_grad_norm=1e30, epochs=30, early_stopping={"patience": 100})
-    poisoned = trainable_model(job)
-    assert poisoned is not None
-    seen: list[int] = []
+def test_a_loss_that_is_not_finite_stops_the_training_at_its_step_and_leaves_nothing(
+    fine_tuning, tmp_path, monkeypatch
+):
+    honest = finetuning.mean_loss
+    calls: list[int] = []
 
-    def poison(values, step) -> None:
-        seen.append(step)
-        if step == 3:
-            raise NonFiniteLossError("loss is nan at step 3")
+    def poisoned(*args, **kwargs):
+        calls.append(len(calls) + 1)
+        return honest(*args, **kwargs) * (torch.nan if len(calls) >= 3 else 1.0)
 
+    monkeypatch.setattr(finetuning, "mean_loss", poisoned)
     output = tmp_path / "output"
     output.mkdir()
-    with pytest.raises(NonFiniteLossError):
-        finetune(job, work=tmp_path / "work", output=output, on_metrics=poison)
+    with pytest.raises(NonFiniteLossError, match="at step 3"):
+        finetune(fine_tuning("lora"), work=tmp_path / "work", output=output, on_metrics=ignore)
+    assert calls == [1, 2, 3]
     assert list(output.iterdir()) == []
 
 

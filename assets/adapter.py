@@ -64,7 +64,8 @@ def adapter(
             )
             inputs = {
                 "cleaned_splits": cleaned_splits.digest,
-                "model": training_model(base_model, quantized_model).digest,
+                "base_model": base_model.digest,
+                "quantized_model": quantized_model.digest,
                 "hyperparameters": hyperparameters.digest,
                 "compute": asdict(job.compute),
                 "versions": {name: version(name) for name in DECIDING_PACKAGES},

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained
 from assets.partitions import recipe_partitions
-from assets.quantized_model import training_model
+from assets.training_origin import origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -22,10 +22,6 @@ from resources.tracking import Tracking
 )
 def deployed_artifact(
     context: dg.AssetExecutionContext,
-    cleaned_splits: Artifact,
-    base_model: Artifact,
-    quantized_model: Artifact,
-    hyperparameters: Artifact,
     adapter: Artifact,
     evaluation_report: Artifact,
     recipes: RecipeBook,
@@ -50,14 +46,16 @@ def deployed_artifact(
         return
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
-        method, training, _ = read_hyperparameters(hyperparameters.folder)
+        require_same("adapter", adapter, evaluation_report)
+        origin = origin_of(adapter, artifacts)
+        method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
         job = Deployment(
             recipe=resolved,
             method=method,
             max_length=training.max_length,
-            splits=cleaned_splits.folder,
-            base=base_model.folder,
-            model=training_model(base_model, quantized_model).folder,
+            splits=origin.cleaned_splits.folder,
+            base=origin.base_model.folder,
+            model=origin.model.folder,
             tuned=adapter.folder,
             report=evaluation_report.folder,
         )

@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
-from assets.quantized_model import training_model
+from assets.training_origin import UPSTREAM, origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -29,9 +29,6 @@ CHECKS = [
 def evaluation_report(
     context: dg.AssetExecutionContext,
     cleaned_splits: Artifact,
-    base_model: Artifact,
-    quantized_model: Artifact,
-    hyperparameters: Artifact,
     adapter: Artifact,
     recipes: RecipeBook,
     artifacts: dg.ResourceParam[ArtifactStore],
@@ -45,13 +42,15 @@ def evaluation_report(
     record: dict[str, str | None] = {"dagster_run_id": context.run_id}
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
-        method, training, _ = read_hyperparameters(hyperparameters.folder)
+        require_same("cleaned_splits", cleaned_splits, adapter)
+        origin = origin_of(adapter, artifacts)
+        method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
         inputs = {
             "cleaned_splits": cleaned_splits.digest,
             "adapter": adapter.digest,
             "evaluation": resolved.recipe.evaluation.model_dump(mode="json"),
         }
-        digests = {a.asset: a.digest for a in (cleaned_splits, base_model, quantized_model, hyperparameters, adapter)}
+        digests = {**{name: adapter.manifest["inputs"][name] for name in UPSTREAM}, "adapter": adapter.digest}
         job = Assessment(
             recipe=resolved.name,
             task=TASKS[resolved.recipe.task],
@@ -59,7 +58,7 @@ def evaluation_report(
             evaluation=resolved.recipe.evaluation,
             max_length=training.max_length,
             splits=cleaned_splits.folder,
-            model=training_model(base_model, quantized_model).folder,
+            model=origin.model.folder,
             tuned=adapter.folder,
             digests=digests,
         )

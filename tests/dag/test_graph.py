@@ -45,11 +45,12 @@ class Graph:
         self.artifacts = ArtifactStore(home=str(project / "home"))
         self.tracking = Tracking(home=str(project / "home"))
 
-    def run(self, *overrides: str, recipe: str = "tiny") -> dg.ExecuteInProcessResult:
+    def run(self, *overrides: str, recipe: str = "tiny", select: str = "*") -> dg.ExecuteInProcessResult:
         book = RecipeBook(folder=str(self.project / "recipes"), overrides=list(overrides))
         result = dg.materialize(
             list(defs.assets or []),
             partition_key=recipe,
+            selection=select,
             instance=self.instance,
             resources={"recipes": book, "artifacts": self.artifacts, "tracking": self.tracking},
             raise_on_error=False,
@@ -152,7 +153,7 @@ def test_qlora_trains_on_the_stored_quantization_and_deploys_one_plain_model(gra
     assert metadata(result, "adapter")["trainable share"] < 0.2
     adapter = Path(metadata(result, "adapter")["folder"])
     manifest = json.loads((adapter / "manifest.json").read_text())
-    assert manifest["inputs"]["model"] == metadata(result, "quantized_model")["digest"]
+    assert manifest["inputs"]["quantized_model"] == metadata(result, "quantized_model")["digest"]
     parity = metadata(result, "deployed_artifact")["parity"]
     assert [(entry["form"], entry["agreeing"] == entry["rows"]) for entry in parity] == [
         ("merged", True),
@@ -257,3 +258,20 @@ def test_training_ends_well_without_mlflow_and_a_later_sync_loses_nothing(graph,
     history = json.loads((Path(metadata(result, "adapter")["folder"]) / "history.json").read_text())
     losses = graph.tracking.store.client.get_metric_history(runs["training"].info.run_id, "loss")
     assert [(m.step, m.value) for m in losses] == [(e["step"], e["loss"]) for e in history if "loss" in e]
+
+
+def test_an_adapter_is_never_evaluated_on_splits_that_it_was_not_trained_beside(graph, tiny_bert, write_recipe):
+    write_recipe(base=tiny_bert, training="{epochs: 1, threads: 1}")
+    assert graph.run(select="*adapter").success
+    assert graph.run("data.split.seed=99", select="*cleaned_splits").success
+    result = graph.run("data.split.seed=99", select="evaluation_report")
+    assert not result.success
+    assert "was made from another cleaned_splits" in failure(result)
+
+
+def test_an_evaluation_reads_the_hyperparameters_of_its_adapter_and_not_newer_ones(graph, tiny_bert, write_recipe):
+    write_recipe(base=tiny_bert, training="{epochs: 1, threads: 1}")
+    first = graph.run()
+    assert graph.run("method.r=2", select="hyperparameters").success
+    assert remade(graph.run(select="evaluation_report")) == set()
+    assert first.success

@@ -18,15 +18,8 @@ GRAPH = {
     "quantized_model": {"base_model"},
     "hyperparameters": set(),
     "adapter": {"cleaned_splits", "base_model", "quantized_model", "hyperparameters"},
-    "evaluation_report": {"cleaned_splits", "base_model", "quantized_model", "hyperparameters", "adapter"},
-    "deployed_artifact": {
-        "cleaned_splits",
-        "base_model",
-        "quantized_model",
-        "hyperparameters",
-        "adapter",
-        "evaluation_report",
-    },
+    "evaluation_report": {"cleaned_splits", "adapter"},
+    "deployed_artifact": {"adapter", "evaluation_report"},
 }
 HEAVY = ["torch", "transformers", "peft", "bitsandbytes", "datasets", "mlflow", "sklearn", "matplotlib", "pandas"]
 

@@ -1,0 +1,44 @@
+"""What an adapter was trained from: not what lies upstream now, but what its manifest names."""
+
+from dataclasses import dataclass
+
+from assets.quantized_model import training_model
+from luthier.errors import LuthierError
+from resources.artifact_store import Artifact, ArtifactStore
+
+UPSTREAM = ("cleaned_splits", "base_model", "quantized_model", "hyperparameters")
+
+
+@dataclass(frozen=True)
+class TrainingOrigin:
+    """The artifacts that one training read."""
+
+    cleaned_splits: Artifact
+    base_model: Artifact
+    quantized_model: Artifact
+    hyperparameters: Artifact
+
+    @property
+    def model(self) -> Artifact:
+        """The artifact whose weights the training started from."""
+        return training_model(self.base_model, self.quantized_model)
+
+
+def origin_of(adapter: Artifact, artifacts: ArtifactStore) -> TrainingOrigin:
+    """The artifacts that ``adapter`` was trained from."""
+    inputs = adapter.manifest["inputs"]
+    return TrainingOrigin(**{name: artifacts.open(name, inputs[name]) for name in UPSTREAM})
+
+
+def require_same(name: str, now: Artifact, downstream: Artifact) -> None:
+    """Refuses a ``downstream`` that was made from another artifact than ``now``.
+
+    Else a test split could hold rows that the adapter was trained on, or one model's report deploy another.
+    """
+    used = downstream.manifest["inputs"][name]
+    if used != now.digest:
+        raise LuthierError(
+            f"{downstream.asset} was made from another {name} than the one that is materialized now",
+            received=f"{used[:12]} and {now.digest[:12]}",
+            remedy=f"materialize {downstream.asset} again",
+        )

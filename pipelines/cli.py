@@ -135,8 +135,13 @@ def sync() -> None:
     tracking = Tracking(home=str(luthier_home()))
     with dg.DagsterInstance.get() as instance:
         closed = tracking.reconcile(instance)
-    pending = tracking.sync_all()
-    console.print(f"{len(closed)} runs closed; {pending}")
+    # What is still kept now is what could not be sent.
+    left = tracking.sync_all()
+    console.print(f"{len(closed)} runs closed; {len(left.kept)} journals still to be sent", highlight=False)
+    if left.kept:
+        raise LuthierError(
+            "MLflow has not received everything", received=left.problem, remedy="start it, then sync again"
+        )
 
 
 @app.command()
@@ -186,9 +191,7 @@ def check(
 @recipe_app.command()
 def show(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
     """Print the resolved recipe, with where each value came from."""
-    resolved = (
-        _book().get(recipe) if not overrides else RecipeBook(folder=_book().folder, overrides=overrides).get(recipe)
-    )
+    resolved = RecipeBook(folder=str(recipes_folder()), overrides=overrides).get(recipe)
     table = Table(box=None, pad_edge=False)
     for heading in ("field", "value", "origin"):
         table.add_column(heading, overflow="fold")

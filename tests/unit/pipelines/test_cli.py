@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from resources.tracking import Tracking
+
 
 def luthier(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments]
@@ -100,3 +102,23 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
     assert [json.loads(line)["label"] for line in answered] == ["good", "bad"]
     outside = {path.name for path in project.iterdir()}
     assert outside == {"home", "recipes", "reviews.csv", "texts.txt"}
+
+
+def test_sync_says_what_is_left_and_sends_it_once_mlflow_is_back(project, monkeypatch):
+    away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    tracking = Tracking(home=str(project / "home"), patience=1.0)
+    with monkeypatch.context() as outage:
+        outage.setenv("MLFLOW_TRACKING_URI", away["MLFLOW_TRACKING_URI"])
+        with tracking.run(asset="adapter", name="training", dagster_run_id="gone", recipe="tiny") as run:
+            run.log_metrics({"loss": 0.5}, step=1)
+    failed = luthier("sync", **away)
+    assert failed.returncode == 1
+    assert "MLflow has not received everything" in failed.stderr
+    sent = luthier("sync")
+    assert sent.returncode == 0, sent.stderr
+    assert "0 journals still to be sent" in sent.stdout
+    client = tracking.store.client
+    (training,) = client.search_runs(
+        [experiment.experiment_id for experiment in client.search_experiments()], "attributes.run_name = 'training'"
+    )
+    assert training.data.metrics == {"loss": 0.5}

@@ -79,7 +79,7 @@ def adapter(
                 ) as run:
                     run.log_params(resolved.flat())
                     for split in ("train", "validation"):
-                        run.log_dataset(split, cleaned_splits.digest[:32], resolved.recipe.data.source, split)
+                        run.log_dataset(split, cleaned_splits.digest[:32], resolved.recipe.data.address, split)
                     finetune(
                         job,
                         work=artifacts.work("adapter", digest),
@@ -124,9 +124,11 @@ def fine_tuning(
             cleaned_splits.folder, base_model.folder, TASKS[task], max_length=training.max_length, folder=folder
         ),
     )
+    labels, weights = cleaned_splits.facts["labels"], cleaned_splits.facts["class_weights"]
     return FineTuning(
         task=TASKS[task],
-        labels=tuple(cleaned_splits.facts["labels"]),
+        labels=tuple(labels),
+        class_weights=tuple(weights[label] for label in labels) if weights else None,
         metric=metric,
         method=method,
         training=training,

@@ -1,17 +1,29 @@
 """cleaned_splits: train, validation and test without leaks, and the rejected rows with a reason each."""
 
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.base_model import snapshot
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
+from luthier.recipe.resolving import ResolvedRecipe
+from luthier.recipe.schema import BaseModelSection, Recipe
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 
+if TYPE_CHECKING:
+    from luthier.data_report.report import DataReport
+
 CHECKS = [
-    dg.AssetCheckSpec("no_leakage", asset="cleaned_splits", blocking=True, description="No text is in two splits."),
+    dg.AssetCheckSpec(
+        "no_leakage",
+        asset="cleaned_splits",
+        blocking=True,
+        description="No text, exact, normalised or nearly the same, no group and no answer is in two splits.",
+    ),
     dg.AssetCheckSpec("splits_not_empty", asset="cleaned_splits", blocking=True, description="Every split has rows."),
     dg.AssetCheckSpec(
         "labels_complete",
@@ -19,7 +31,15 @@ CHECKS = [
         blocking=True,
         description="Every split has every label, no row lacks one.",
     ),
+    dg.AssetCheckSpec(
+        "rejections_within_limit",
+        asset="cleaned_splits",
+        blocking=True,
+        description="The share of bad rows is at most data.cleaning.max_rejected.",
+    ),
 ]
+
+SOURCES = {"source", "train", "validation", "test", "sha256", "query", "format", "pattern"}
 
 
 @dg.asset(
@@ -32,50 +52,143 @@ CHECKS = [
 def cleaned_splits(
     context: dg.AssetExecutionContext,
     raw_data: Artifact,
+    base_model: Artifact,
     recipes: RecipeBook,
     artifacts: dg.ResourceParam[ArtifactStore],
 ) -> dg.MaterializeResult:
     """Train, validation and test after cleaning and leak-safe splitting; the rejected rows with a reason each."""
-    from luthier.data.splits import preview, write_cleaned_splits
-    from luthier.evaluation.plots import label_balance
-
     with mistakes_explained():
-        data = recipes.get(context.partition_key).recipe.data
-        artifact = artifacts.obtain(
-            "cleaned_splits",
-            {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude={"source", "sha256"})},
-            lambda folder: write_cleaned_splits(raw_data.folder, folder, data),
+        resolved = recipes.get(context.partition_key)
+        splits = divided(resolved.recipe, raw_data, base_model, recipes, artifacts)
+        page = reported(resolved, splits, base_model, artifacts)
+    return described(splits, page, resolved.recipe.data.cleaning.max_rejected)
+
+
+def divided(
+    recipe: Recipe, raw_data: Artifact, base_model: Artifact, recipes: RecipeBook, artifacts: ArtifactStore
+) -> Artifact:
+    """The splits; the base model decides about them only where tokens are counted or words replaced with it."""
+    from luthier.data.clean_table import TokenLimit
+    from luthier.data.splits import write_cleaned_splits
+    from luthier.models.tokenizer import count_tokens
+
+    data, most = recipe.data, recipe.training.max_length
+    inputs: dict[str, Any] = {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude=SOURCES)}
+    limit = fill_masks = None
+    if data.cleaning.over_long != "truncate":
+        inputs["tokens"] = [base_model.digest, most]
+        limit = TokenLimit(partial(count_tokens, base_model.folder), most)
+    if "mask" in data.augmentation.kinds and data.augmentation.below:
+        from luthier.models.masked_language_model import load_fill_masks
+
+        named = data.augmentation.model
+        model = snapshot(BaseModelSection(source=named), recipes, artifacts) if named else base_model
+        inputs["masks"] = model.digest
+        # Loaded when the first word is replaced: with rows enough none is.
+        load = cache(partial(load_fill_masks, model.folder, seed=data.split.seed))
+        fill_masks = lambda texts, words: load()(texts, words)  # noqa: E731
+    return artifacts.obtain(
+        "cleaned_splits",
+        inputs,
+        lambda folder: write_cleaned_splits(raw_data.folder, folder, data, limit=limit, fill_masks=fill_masks),
+    )
+
+
+def reported(resolved: ResolvedRecipe, splits: Artifact, base_model: Artifact, artifacts: ArtifactStore) -> Artifact:
+    """The data report: leaks between the splits as they were written, token lengths, the page."""
+    from luthier.data.leakage import find_leaks
+    from luthier.data_report.lengths import token_lengths
+    from luthier.data_report.report import data_report, write_data_report
+
+    most = resolved.recipe.training.max_length
+    sources = [uri for uris in resolved.recipe.data.sources.values() for uri in uris]
+
+    def write(folder: Path) -> None:
+        report = data_report(
+            splits.folder,
+            recipe=resolved.name,
+            sources=sources,
+            fingerprint=splits.digest,
+            lengths=token_lengths(splits.folder, base_model.folder, max_length=most),
+            max_length=most,
+            leaks=find_leaks(splits.folder).as_json(),
         )
-    facts = artifact.facts
+        write_data_report(report, folder)
+
+    inputs = {
+        "cleaned_splits": splits.digest,
+        "base_model": base_model.digest,
+        "max_length": most,
+        "recipe": resolved.name,
+        "sources": sources,
+    }
+    return artifacts.obtain("data_report", inputs, write)
+
+
+def described(splits: Artifact, page: Artifact, max_rejected: float) -> dg.MaterializeResult:
+    """The splits as a person wants to see them in the UI, with the checks."""
+    from luthier.data_report.report import read_data_report
+    from luthier.data_report.wording import nearest_sentence, truncation_sentence, verdict_sentence
+
+    report = read_data_report(page.folder)
+    rows = report.rows
     return materialized(
-        artifact,
+        splits,
         {
-            **{f"{split} rows": rows for split, rows in facts["rows"].items()},
-            "labels": ", ".join(facts["labels"]),
-            "label balance": picture(label_balance(facts["balance"]), "rows by split and label"),
-            "rejected by reason": dg.MetadataValue.json(facts["rejected_by_reason"]),
-            "preview": table(preview(artifact.folder)),
+            **{f"{split} rows": rows[split] for split in ("train", "validation", "test")},
+            "leaks": verdict_sentence(report),
+            "splits by label": table(split_table(report)),
+            "lengths": picture((page.folder / "lengths.png").read_bytes(), "rows by tokens, with the truncation line"),
+            "truncation": truncation_sentence(report),
+            "rejected rows": rows["rejected"],
+            "duplicate rows": rows["duplicates"],
+            "rejected by reason": table(reason_table(report)),
+            "nearest pair across splits": nearest_sentence(report),
+            "nearest texts": table(nearest_table(report)),
+            "augmentation": report.facts["augmentation"]["why"],
+            "preview": table(
+                [{"split": s, "text": p.text, "label": p.label} for s, rows in report.previews.items() for p in rows]
+            ),
+            "report": dg.MetadataValue.path(page.folder / "report.html"),
         },
         checks=[
-            leakage_result(artifact.folder),
-            splits_result(facts["rows"]),
-            labels_result(artifact.folder),
+            leakage_result(report),
+            splits_result(rows),
+            labels_result(splits.folder),
+            rejections_result(report, max_rejected),
         ],
     )
 
 
-def leakage_result(splits: Path) -> dg.AssetCheckResult:
-    """Fails with examples when a text, exact or normalised, is in two splits."""
-    from luthier.data.leakage import leaks
+def split_table(report: "DataReport") -> list[dict[str, Any]]:
+    """Rows by label and split, all rows last."""
+    splits, balance = ("train", "validation", "test"), report.facts["balance"]
+    by_label = [{"label": label, **{split: balance[split][label] for split in splits}} for label in report.labels]
+    return [*by_label, {"label": "all", **{split: report.rows[split] for split in splits}}]
 
-    found = leaks(splits)
-    metadata: dict[str, Any] = {"leaks": len(found)}
-    if found:
-        examples = [
-            {"kind": leak.kind, leak.split_a: leak.text_a, "also in": leak.split_b, "as": leak.text_b} for leak in found
-        ]
-        metadata["examples"] = table(examples[:20])
-    return dg.AssetCheckResult(check_name="no_leakage", passed=not found, metadata=metadata)
+
+def reason_table(report: "DataReport") -> list[dict[str, Any]]:
+    """The most frequent reasons first."""
+    reasons = sorted(report.facts["rejected_by_reason"].items(), key=lambda item: -item[1])
+    return [{"reason": reason, "rows": rows} for reason, rows in reasons] or [{"reason": "none", "rows": 0}]
+
+
+def nearest_table(report: "DataReport") -> list[dict[str, Any]]:
+    """The two texts that are most alike across splits."""
+    nearest = report.leaks["nearest"]
+    if nearest is None:
+        return [{"split": "", "text": "no two texts were alike enough to be compared"}]
+    return [{"split": nearest[f"split_{side}"], "text": nearest[f"text_{side}"]} for side in ("a", "b")]
+
+
+def leakage_result(report: "DataReport") -> dg.AssetCheckResult:
+    """Fails with counts and examples when anything of a row is in two splits."""
+    counts = {kind: pairs for kind, pairs in report.leaks["counts"].items() if pairs}
+    metadata: dict[str, Any] = {"leaks": sum(sum(pairs.values()) for pairs in counts.values())}
+    if counts:
+        metadata["by kind"] = dg.MetadataValue.json(counts)
+        metadata["examples"] = table(report.leaks["examples"])
+    return dg.AssetCheckResult(check_name="no_leakage", passed=not counts, metadata=metadata)
 
 
 def splits_result(rows: dict[str, int]) -> dg.AssetCheckResult:
@@ -92,3 +205,10 @@ def labels_result(splits: Path) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name="labels_complete", passed=not problems, metadata={"problems": dg.MetadataValue.json(problems)}
     )
+
+
+def rejections_result(report: "DataReport", most: float) -> dg.AssetCheckResult:
+    """Fails when more rows were bad than the recipe allows; duplicates are not bad."""
+    share = report.facts["bad_share"]
+    metadata = {"share": share, "allowed": most, "by reason": table(reason_table(report))}
+    return dg.AssetCheckResult(check_name="rejections_within_limit", passed=share <= most, metadata=metadata)

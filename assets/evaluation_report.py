@@ -73,7 +73,7 @@ def evaluation_report(
                 tags=tags,
             ) as run:
                 report = assess(job, folder)
-                run.log_dataset("test", cleaned_splits.digest[:32], resolved.recipe.data.source, "test")
+                run.log_dataset("test", cleaned_splits.digest[:32], resolved.recipe.data.address, "test")
                 run.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
                 run.log_metrics(
                     {f"test_{report.metric}_{end}": getattr(report.deciding, end) for end in ("low", "high")}

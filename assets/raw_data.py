@@ -6,6 +6,7 @@ from assets.materialization import materialized, mistakes_explained, table
 from assets.partitions import recipe_partitions
 from resources.artifact_store import ArtifactStore
 from resources.recipe_book import RecipeBook
+from resources.source_access import fetch_data, source_access
 
 
 @dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="finetuning", kinds={"parquet"})
@@ -14,16 +15,21 @@ def raw_data(
 ) -> dg.MaterializeResult:
     """The source as it was read: rows, schema, fingerprint and provenance."""
     from luthier.data.raw import preview, write_raw_data
-    from luthier.sources import fetch
 
     with mistakes_explained():
         data = recipes.get(context.partition_key).recipe.data
-        fetched = fetch(data.source, downloads=artifacts.downloads, root=recipes.root, sha256=data.sha256)
-        columns = sorted(data.required_columns)
+        sources = fetch_data(data, source_access(recipes, artifacts))
+        columns = sorted(data.columns.required)
         artifact = artifacts.obtain(
             "raw_data",
-            {"fingerprint": fetched.fingerprint, "columns": columns},
-            lambda folder: write_raw_data(fetched, folder, required_columns=columns),
+            {
+                "sources": [[source.split, source.fetched.fingerprint] for source in sources],
+                "columns": columns,
+                "form": [data.format, data.pattern],
+            },
+            lambda folder: write_raw_data(
+                sources, folder, required_columns=columns, form=data.format, pattern=data.pattern
+            ),
         )
     facts = artifact.facts
     return materialized(
@@ -31,9 +37,10 @@ def raw_data(
         {
             "dagster/row_count": facts["rows"],
             "rejected rows": facts["rejected"],
-            "source": facts["source"],
-            "fingerprint": facts["fingerprint"],
-            "provenance": dg.MetadataValue.json(facts["provenance"]),
+            "sources": table(
+                [{"source": s["uri"], "split": s["split"], "fingerprint": s["fingerprint"]} for s in facts["sources"]]
+            ),
+            "provenance": dg.MetadataValue.json([source["provenance"] for source in facts["sources"]]),
             "preview": table(preview(artifact.folder)),
         },
     )

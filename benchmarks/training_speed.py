@@ -18,21 +18,22 @@ WAYS = ("plain", "luthier", "luthier, model dropout")
 
 def prepare(work: Path) -> None:
     """Splits, base and tokens of the recipe, once for all measurements."""
-    from luthier.data.raw import write_raw_data
+    from luthier.data.raw import RawSource, write_raw_data
     from luthier.data.splits import write_cleaned_splits
     from luthier.models.snapshot import write_base_model
-    from luthier.sources import fetch
+    from luthier.sources import Access, fetch
     from luthier.tasks import TASKS
     from luthier.training.tokens import write_tokens
     from resources.home import luthier_home
 
     recipe = shipped_recipe()
-    places = {"downloads": luthier_home() / "downloads", "root": ROOT}
+    access = Access(downloads=luthier_home() / "downloads", root=ROOT)
     for name in ("raw", "splits", "base", "tokens"):
         (work / name).mkdir(parents=True)
-    write_raw_data(fetch(recipe.data.source, **places), work / "raw", required_columns=recipe.data.required_columns)
+    rows = RawSource(fetch(recipe.data.address, access))
+    write_raw_data([rows], work / "raw", required_columns=recipe.data.columns.required)
     write_cleaned_splits(work / "raw", work / "splits", recipe.data)
-    write_base_model(fetch(recipe.base_model.source, **places), work / "base")
+    write_base_model(fetch(recipe.base_model.source, access), work / "base")
     length = recipe.training.max_length
     write_tokens(work / "splits", work / "base", TASKS[recipe.task], max_length=length, folder=work / "tokens")
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from luthier.recipe.problems import RecipeError
 from resources.artifact_store import ArtifactStore
 from resources.home import luthier_home, prepare_home, recipes_folder
 from resources.recipe_book import RecipeBook, recipe_names
+
+if TYPE_CHECKING:
+    from pipelines.launch import Launch
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Fine-tune by recipe."
@@ -57,18 +60,43 @@ def run(
     overrides: Overrides = [],  # noqa: B006 (typer reads it)
 ) -> None:
     """Run the finetune job for a recipe: from raw rows to a registered model."""
-    from pipelines.launch import launch
-    from pipelines.preflight import check_before_run
+    from pipelines.launch import downstream_of, launch
+    from pipelines.preflight import check_before_run, require_trainable
     from pipelines.summary import print_summary
 
     resolved = check_before_run(recipe, overrides)
-    ended = launch(recipe, overrides=overrides, start_from=start_from)
-    if not ended.success:
-        for failure in ended.failures:
-            console.print(failure, style="red", markup=False, highlight=False)
-        console.print(f"Failed. Look further: luthier ui, then http://127.0.0.1:3000/runs/{ended.run_id}")
-        raise typer.Exit(1)
+    require_trainable(resolved)
+    ended = launch(recipe, overrides=overrides, selection=downstream_of(start_from) if start_from else None)
+    _require_success(ended)
     print_summary(resolved, ended, console)
+
+
+@app.command()
+def data(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
+    """Make a recipe's splits and show them: labels, lengths, leaks, what was rejected and why."""
+    import dagster as dg
+
+    from luthier.data_report.terminal import print_data_report
+    from pipelines.launch import launch, upstream_of
+    from pipelines.preflight import check_before_run
+    from pipelines.results import newest_data_report
+
+    check_before_run(recipe, overrides)
+    ended = launch(recipe, overrides=overrides, selection=upstream_of("cleaned_splits"))
+    if "cleaned_splits" in ended.materialized:
+        with dg.DagsterInstance.get() as instance:
+            report, page = newest_data_report(recipe, instance)
+        print_data_report(report, console, page=page)
+    _require_success(ended)
+
+
+def _require_success(ended: "Launch") -> None:
+    if ended.success:
+        return
+    for failure in ended.failures:
+        console.print(failure, style="red", markup=False, highlight=False)
+    console.print(f"Failed. Look further: luthier ui, then http://127.0.0.1:3000/runs/{ended.run_id}")
+    raise typer.Exit(1)
 
 
 @app.command()

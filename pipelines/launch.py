@@ -35,6 +35,7 @@ class Launch:
     seconds: float
     overhead: float
     failures: tuple[str, ...]
+    materialized: frozenset[str]
 
 
 @contextmanager
@@ -53,8 +54,8 @@ def diverted_output(log: Path) -> Iterator[TextIO]:
                 os.close(original)
 
 
-def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None = None) -> Launch:
-    """Runs ``finetune`` for one recipe, or the part of it from one asset on, shows it, and waits for its end."""
+def launch(name: str, *, overrides: Sequence[str] = (), selection: Sequence[dg.AssetKey] | None = None) -> Launch:
+    """Runs ``finetune`` for one recipe, or the ``selection`` of it, shows it, and waits for its end."""
     from pipelines.definitions import defs, finetune_job
 
     if psutil.cpu_percent(interval=0.5) > BUSY_PERCENT:
@@ -71,7 +72,6 @@ def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None =
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         "resources": {"recipes": {"config": {"folder": book.folder, "overrides": list(overrides)}}},
     }
-    selection = downstream_of(start_from) if start_from else None
     with dg.DagsterInstance.get() as instance, diverted_output(luthier_home() / "last-run.log") as terminal:
         began = time.time()
         with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
@@ -92,6 +92,11 @@ def launch(name: str, *, overrides: Sequence[str] = (), start_from: str | None =
         seconds=ended - began,
         overhead=1 - covered(library_times(events), began, ended) / (ended - began),
         failures=tuple(failure_text(event) for event in events if event.is_step_failure),
+        materialized=frozenset(
+            e.step_materialization_data.materialization.asset_key.to_user_string()
+            for e in events
+            if e.is_step_materialization
+        ),
     )
 
 
@@ -104,6 +109,13 @@ def downstream_of(asset: str) -> list[dg.AssetKey]:
     if asset not in known:
         raise LuthierError("no such asset", received=asset, remedy=f"one of {', '.join(known)}")
     return sorted(dg.AssetSelection.assets(asset).downstream().resolve(graph))
+
+
+def upstream_of(asset: str) -> list[dg.AssetKey]:
+    """The asset and everything that it is made from."""
+    from pipelines.definitions import defs
+
+    return sorted(dg.AssetSelection.assets(asset).upstream().resolve(defs.resolve_asset_graph()))
 
 
 def library_times(events: Sequence[dg.DagsterEvent]) -> list[tuple[float, float]]:

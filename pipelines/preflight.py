@@ -1,47 +1,67 @@
 """A recipe held against what is already here, before anything is downloaded or trained."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
-from luthier.recipe.loading import check_recipe
+from luthier.recipe.facts import check_recipe
+from luthier.recipe.problems import RecipeError
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, DataSection
-from luthier.sources import Fetched, NotDownloadedError, fetch
+from luthier.sources import NotDownloadedError
+from luthier.tasks import TASKS
 from resources.artifact_store import ArtifactStore
 from resources.home import luthier_home, recipes_folder
 from resources.recipe_book import RecipeBook
+from resources.source_access import fetch_base_model, fetch_data, source_access
 
 
 def check_before_run(name: str, overrides: Sequence[str] = ()) -> ResolvedRecipe:
     """The resolved recipe, or all its problems: also columns and layers, where data and model need no download."""
-    path = RecipeBook(folder=str(recipes_folder())).path(name)
-    return check_recipe(path, overrides, columns=_columns, layers=_layers)
+    book, artifacts = RecipeBook(folder=str(recipes_folder())), ArtifactStore(home=str(luthier_home()))
+    at_hand = _AtHand(book, artifacts)
+    return check_recipe(book.path(name), overrides, columns=at_hand.columns, layers=at_hand.layers)
 
 
-def _columns(data: DataSection) -> Sequence[str] | None:
-    from luthier.data.reading import column_names
-
-    fetched = _at_hand(data.source, data.sha256)
-    return column_names(fetched.path) if fetched else None
-
-
-def _layers(base: BaseModelSection) -> Mapping[str, tuple[int, int]] | None:
-    fetched = _at_hand(base.source, base.sha256)
-    if fetched is None:
-        return None
-    snapshot = ArtifactStore(home=str(luthier_home())).find("base_model", {"fingerprint": fetched.fingerprint})
-    if snapshot is not None:
-        return {name: (inner, outer) for name, (inner, outer) in snapshot.facts["linear_layers"].items()}
-    if not (fetched.path / "config.json").is_file():
-        return None
-    from luthier.models.loading import linear_layers
-
-    return linear_layers(fetched.path)
+def require_trainable(resolved: ResolvedRecipe) -> None:
+    """Raises a RecipeError for labels that the recipe's task does not train on yet."""
+    kind, task = resolved.recipe.data.label_kind, TASKS[resolved.recipe.task]
+    if kind not in task.label_kinds:
+        rule = (
+            f"{task.name} trains on {', '.join(task.label_kinds)}; luthier data {resolved.name} still shows the splits"
+        )
+        raise RecipeError([resolved.places.problem("data.label_kind", kind, rule)])
 
 
-def _at_hand(uri: str, sha256: str | None) -> Fetched | None:
-    root = Path(recipes_folder()).parent
-    try:
-        return fetch(uri, downloads=luthier_home() / "downloads", root=root, sha256=sha256, offline=True)
-    except NotDownloadedError:
-        return None
+@dataclass(frozen=True)
+class _AtHand:
+    """What is known without a download; None where it is not."""
+
+    book: RecipeBook
+    artifacts: ArtifactStore
+
+    def columns(self, data: DataSection) -> Sequence[str] | None:
+        """The columns that all files have."""
+        from luthier.data.reading import column_names
+
+        try:
+            sources = fetch_data(data, source_access(self.book, self.artifacts, offline=True))
+        except NotDownloadedError:
+            return None
+        files = [path for source in sources for path in source.files.values()]
+        columns = [column_names(path, data.format, data.pattern) for path in files]
+        return [name for name in columns[0] if all(name in others for others in columns)] if columns else None
+
+    def layers(self, base: BaseModelSection) -> Mapping[str, tuple[int, int]] | None:
+        """The linear layers of the base model."""
+        try:
+            fetched = fetch_base_model(base, source_access(self.book, self.artifacts, offline=True))
+        except NotDownloadedError:
+            return None
+        snapshot = self.artifacts.find("base_model", {"fingerprint": fetched.fingerprint})
+        if snapshot is not None:
+            return {name: (inner, outer) for name, (inner, outer) in snapshot.facts["linear_layers"].items()}
+        if not (fetched.path / "config.json").is_file():
+            return None
+        from luthier.models.loading import linear_layers
+
+        return linear_layers(fetched.path)

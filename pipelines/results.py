@@ -10,6 +10,7 @@ from luthier.errors import LuthierError
 from resources.artifact_store import Artifact, ArtifactStore
 
 if TYPE_CHECKING:
+    from luthier.data_report.report import DataReport
     from luthier.evaluation.report import EvaluationReport
 
 
@@ -54,6 +55,17 @@ def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: Artifact
         dagster_run_id=evaluated.run_id,
         model_version=_version_made_from(artifact, instance, artifacts, recipe),
     )
+
+
+def newest_data_report(recipe: str, instance: dg.DagsterInstance) -> tuple["DataReport", Path]:
+    """What the newest ``cleaned_splits`` of the recipe holds, and its page. Raises LuthierError: there is none."""
+    from luthier.data_report.report import read_data_report
+
+    made = _newest(instance, "cleaned_splits", recipe)
+    if made is None:
+        raise LuthierError("no splits yet", where=recipe, remedy=f"luthier data {recipe}")
+    page = Path(_value(made, "report"))
+    return read_data_report(page.parent), page
 
 
 def _version_made_from(

@@ -17,6 +17,12 @@ def recipes_folder() -> Path:
     return Path(os.environ.get("LUTHIER_RECIPES") or PROJECT / "recipes").resolve()
 
 
+def data_roots() -> tuple[Path, ...]:
+    """``LUTHIER_DATA_ROOTS``: folders, besides the project, that file sources may read."""
+    given = os.environ.get("LUTHIER_DATA_ROOTS", "")
+    return tuple(Path(part).expanduser() for part in given.split(os.pathsep) if part)
+
+
 def dagster_port() -> int:
     """Where the Dagster page is served."""
     return int(os.environ.get("LUTHIER_DAGSTER_PORT", "3000"))
@@ -30,7 +36,7 @@ def mlflow_port() -> int:
 def prepare_home() -> Path:
     """Creates the home with its Dagster instance folder, and points this process and its children at it.
 
-    Telemetry of Dagster, MLflow and Hugging Face is off, and no hub is asked for anything.
+    Telemetry of Dagster, MLflow and Hugging Face is off.
     """
     home = luthier_home()
     dagster_home = home / "dagster"
@@ -43,7 +49,6 @@ def prepare_home() -> Path:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         "TOKENIZERS_PARALLELISM": "false",
     }
     return home

@@ -16,6 +16,8 @@ os.environ |= {
     "DO_NOT_TRACK": "true",
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
+    # The tiny models lie in folders of their own.
+    "LUTHIER_DATA_ROOTS": tempfile.gettempdir(),
 }
 
 # The partitions are the recipes found when the assets are imported: the names that the graph tests use.
@@ -116,7 +118,8 @@ def write_recipe(project: Path) -> Callable[..., Path]:
     def write(name: str = "tiny", *, base: Path, **sections: str) -> Path:
         given = {
             "task": "text-classification",
-            "data": '{source: reviews.csv, columns: {text: text, label: "sentiment > 0"}, labels: [bad, good]}',
+            "data": '{source: reviews.csv, columns: {text: text, label: "sentiment > 0"}, labels: [bad, good], '
+            "augmentation: {below: 0}}",
             "base_model": f"{{source: {base}}}",
             "method": "{kind: lora, r: 4, alpha: 8}",
             "training": "{epochs: 3, batch_size: 16, max_length: 16, learning_rate: 2.0e-2, threads: 1}",

@@ -1,137 +1,183 @@
-"""Cleaning: readable texts, one label each, every text once; each row that goes is kept with its reason."""
+"""Cleaning, row by row: a readable text, its label and what else the recipe reads, or the reason why the row goes."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from luthier.data.expression import Expression
-from luthier.data.text import clean_text, normalised
+from luthier.data.label_values import Labels, Target, Unusable, shown
+from luthier.data.pii import masked
+from luthier.data.raw import require_columns
+from luthier.data.template import Template
+from luthier.data.text import clean_in_place, clean_lines, clean_text, normalised, readable
 from luthier.errors import DataError
 
-LONGEST_SHOWN = 60
+if TYPE_CHECKING:
+    from luthier.recipe.schema import DataSection
+
+SPLITS = dict.fromkeys(("validation", "valid", "val", "dev"), "validation") | {"train": "train", "test": "test"}
 
 
 @dataclass(frozen=True)
-class Example:
-    """A clean row; ``row`` is its index in the raw rows, ``line`` where it stands in the source."""
+class CleanRow:
+    """A usable row: ``row`` is its index in the raw rows, ``line`` where it stands in ``file``.
+
+    ``key`` is the normalised text, ``target`` the label by its kind, ``time`` seconds since 1970 UTC or the number that
+    the source has, ``pii`` how many pieces of personal data were found, by kind.
+    """
 
     row: int
+    file: str
     line: int
     text: str
-    label: str
     key: str
+    target: Target
+    id: str | None
+    group: str | None
+    time: float | None
+    split: str | None
+    pii: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """A raw row that is not used; ``kind`` groups reasons that differ in a value or a line."""
+    """A raw row that is not used; ``kind`` groups reasons that differ in a value."""
 
     row: int
     kind: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Cleaned:
-    """The usable rows in the source's order, the label names by id, and the rest."""
+class Cleaner:
+    """Cleans the raw rows of one recipe; can be sent to worker processes."""
 
-    examples: list[Example]
-    labels: list[str]
-    dropped: list[Dropped]
+    def __init__(self, data: "DataSection", columns: Collection[str]):
+        """``columns`` are those of the raw rows. Raises DataError for settings that contradict each other."""
+        self._columns, self._settings = data.columns, data.cleaning
+        self._template = Template.parse(data.columns.text)
+        self._text_columns = self._template.columns
+        self._labels = Labels.of(data, columns)
+        named = (data.columns.id, data.columns.group, data.columns.time, data.columns.split)
+        self._read = self._text_columns | self._labels.label.columns | {name for name in named if name is not None}
+        require_columns(columns, self._read, where="data.columns")
+        self._missing = frozenset(data.cleaning.missing)
+        self._in_place = data.label_kind == "spans"
+        if data.cleaning.min_characters > data.cleaning.max_characters:
+            raise DataError(
+                "data.cleaning.min_characters is greater than max_characters",
+                received=(data.cleaning.min_characters, data.cleaning.max_characters),
+                remedy="lower the first",
+            )
+        if self._in_place and data.cleaning.pii == "mask":
+            raise DataError(
+                "masks move the characters that spans count",
+                received="data.cleaning.pii: mask with data.label_kind: spans",
+                remedy="set data.cleaning.pii to count or reject",
+            )
 
+    def clean(self, index: int, row: Mapping[str, Any]) -> CleanRow | Dropped:
+        """One raw row: texts or None by column, and its place in ``_file`` and ``_line``."""
+        try:
+            return self._cleaned(index, row)
+        except Unusable as unusable:
+            return Dropped(index, unusable.kind, unusable.reason)
 
-def clean(
-    rows: Iterable[Mapping[str, Any]], *, text: str, label: Expression, labels: Sequence[str] | None = None
-) -> Cleaned:
-    """Clean raw rows: values are texts or None, ``_line`` is their line.
-
-    Of rows whose ``normalised`` text is the same the first stays, and none when their labels differ. ``labels`` names
-    false and true of a boolean expression, or the values allowed. Raises DataError when nothing, or one label, is left.
-    """
-    allowed = _allowed(label, labels)
-    outcomes = [_example(index, row, text, label, allowed) for index, row in enumerate(rows)]
-    examples, repeated = _once([outcome for outcome in outcomes if isinstance(outcome, Example)])
-    unusable = [outcome for outcome in outcomes if isinstance(outcome, Dropped)]
-    dropped = sorted([*unusable, *repeated], key=lambda drop: drop.row)
-    return Cleaned(examples, _names(examples, allowed, dropped, label), dropped)
-
-
-def _allowed(label: Expression, labels: Sequence[str] | None) -> list[str] | None:
-    names = [clean_text(str(name)) for name in labels or ()] or (["false", "true"] if label.is_boolean else None)
-    if names and (len(set(names)) != len(names) or not all(names)):
-        raise DataError("labels need different names", received=list(labels or ()), remedy="name each once")
-    if names and label.is_boolean and len(names) != 2:
-        raise DataError(
-            f"{label.text!r} is true or false, so it has two labels",
-            received=list(labels or ()),
-            remedy="give the name for false, then the name for true",
+    def _cleaned(self, index: int, row: Mapping[str, Any]) -> CleanRow:
+        if self._missing:
+            row = {**row, **{name: None for name in self._read if row[name] in self._missing}}
+        text = self._text(row)
+        target = self._labels.target(row, text, self._generated)
+        text, found = self._without_pii(text)
+        if self._labels.kind == "text":
+            target, more = self._without_pii(str(target))
+            found = Counter(found) + Counter(more)
+        return CleanRow(
+            row=index,
+            file=row["_file"],
+            line=row["_line"],
+            text=text,
+            key=normalised(text),
+            target=target,
+            id=_name(row, self._columns.id, "missing id"),
+            group=_name(row, self._columns.group, "missing group"),
+            time=_time(row, self._columns.time),
+            split=_split(row, self._columns.split),
+            pii=found,
         )
-    return names
+
+    def _text(self, row: Mapping[str, Any]) -> str:
+        raw = self._template.fill(row)
+        if raw is None:
+            raise Unusable("missing text")
+        text = clean_in_place(raw) if self._in_place else self._readable(raw)
+        least, most = self._settings.min_characters, self._settings.max_characters
+        if not text or not any(row[name] and not row[name].isspace() for name in self._text_columns):
+            raise Unusable("empty text")
+        if len(text) < least:
+            raise Unusable("too short", f"{len(text)} characters, data.cleaning.min_characters is {least}")
+        if len(text) > most:
+            raise Unusable("too long", f"{len(text)} characters, data.cleaning.max_characters is {most}")
+        return text
+
+    def _readable(self, raw: str, *, lines: bool = False) -> str:
+        clean = clean_lines if lines else clean_text
+        try:
+            return readable(raw, repair=self._settings.repair, strip=self._settings.html == "strip", clean=clean)
+        except DataError as error:
+            raise Unusable("nested markup", error.what) from None
+
+    def _generated(self, raw: str) -> str:
+        return self._readable(raw, lines=True)
+
+    def _without_pii(self, text: str) -> tuple[str, dict[str, int]]:
+        if self._settings.pii == "off":
+            return text, {}
+        less, found = masked(text)
+        if found and self._settings.pii == "reject":
+            raise Unusable("personal data", ", ".join(f"{count} {kind}" for kind, count in sorted(found.items())))
+        return less if self._settings.pii == "mask" else text, found
 
 
-def _example(
-    index: int, row: Mapping[str, Any], column: str, label: Expression, allowed: Sequence[str] | None
-) -> Example | Dropped:
-    if row[column] is None:
-        return Dropped(index, "missing text", "missing text")
-    text = clean_text(row[column])
-    if not text:
-        return Dropped(index, "empty text", "empty text")
-    if any(row[name] is None for name in label.columns):
-        return Dropped(index, "missing label", "missing label")
-    try:
-        name = _label(label, row, allowed)
-    except DataError as error:
-        blank = any(not row[name].strip() for name in label.columns)
-        reason = "missing label" if blank else f"label: {error.what}"
-        return Dropped(index, "missing label" if blank else "label not computable", reason)
+def _name(row: Mapping[str, Any], column: str | None, missing: str) -> str | None:
+    if column is None:
+        return None
+    name = clean_text(row[column] or "")
     if not name:
-        return Dropped(index, "missing label", "missing label")
-    if allowed and name not in allowed:
-        shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
-        reason = f"label {shown!r} is not one of {', '.join(map(repr, allowed[:20]))}"
-        return Dropped(index, "label not in labels", reason)
-    return Example(index, row["_line"], text, name, normalised(text))
+        raise Unusable(missing)
+    return name
 
 
-def _label(label: Expression, row: Mapping[str, str], allowed: Sequence[str] | None) -> str:
-    value = label.evaluate(row)
-    if label.is_boolean:
-        assert allowed is not None
-        return allowed[int(bool(value))]
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return clean_text(str(value))
+def _time(row: Mapping[str, Any], column: str | None) -> float | None:
+    """A number as it is, else an ISO 8601 date or date-time; without an offset it is UTC."""
+    if column is None:
+        return None
+    written = (row[column] or "").strip()
+    try:
+        time = float(written)
+    except ValueError:
+        time = _timestamp(written)
+    if not math.isfinite(time):
+        raise Unusable("time not readable", f"neither an ISO 8601 time nor a number: {shown(written)}")
+    return time
 
 
-def _once(found: Collection[Example]) -> tuple[list[Example], list[Dropped]]:
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in found:
-        groups[example.key].append(example)
-    examples: list[Example] = []
-    dropped: list[Dropped] = []
-    for first, *others in groups.values():
-        if any(other.label != first.label for other in others):
-            dropped += [Dropped(one.row, "conflicting labels", "conflicting labels") for one in (first, *others)]
-        else:
-            examples.append(first)
-            dropped += [Dropped(other.row, "duplicate", f"duplicate of line {first.line}") for other in others]
-    return examples, dropped
+def _timestamp(written: str) -> float:
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _names(
-    examples: list[Example], allowed: list[str] | None, dropped: Sequence[Dropped], label: Expression
-) -> list[str]:
-    present = sorted({example.label for example in examples})
-    reasons = ", ".join(f"{count} {kind}" for kind, count in Counter(drop.kind for drop in dropped).most_common(5))
-    rejected = f"rejected: {reasons or 'none'}"
-    if not present:
-        raise DataError(f"no row is left after cleaning; {rejected}", remedy="check data.columns and data.labels")
-    if len(present) == 1:
-        raise DataError(
-            f"all {len(examples)} rows have the label {present[0]!r}; {rejected}",
-            received=label.text,
-            remedy="check data.columns.label and data.labels: there must be two labels at least",
-        )
-    return allowed or present
+def _split(row: Mapping[str, Any], column: str | None) -> str | None:
+    """The split that the recipe gives the row's source, else the one that the row names."""
+    given: str | None = row.get("_split")
+    if given is not None or column is None:
+        return given
+    written = (row[column] or "").strip()
+    split = SPLITS.get(written.casefold())
+    if split is None:
+        raise Unusable("split not known", f"not train, validation or test: {shown(written)}")
+    return split

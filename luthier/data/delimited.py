@@ -3,84 +3,156 @@
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from luthier.data.records import Rejection, Row, as_json, require_usable_names, unreadable
 from luthier.errors import DataError
 
 UNCLOSED = "a quote that is never closed"
+LONGEST_FIELD = 1 << 24
+LEAST_PATIENCE = 1 << 11
+FEWEST_LINES, MOST_LINES = 16, 1024
+
+Fields = tuple[int, list[str]]
 
 
 class _Lines(Iterator[str]):
-    """Lines that can be given back, and the ones taken since the last mark."""
+    """Lines that can be given back; ``number`` is the next one's.
+
+    One record takes ``patience`` characters at most, and fewer once a quote was open for that long.
+    """
 
     def __init__(self, lines: Iterable[str]):
         self._lines = iter(lines)
         self._returned: deque[str] = deque()
-        self.taken: list[str] = []
-        self.ended = False
-        self.number = 0
+        self._patience = LONGEST_FIELD
+        self._ran_out = False
+        self._size = 0
+        self._taken: list[str] = []
+        self.number = 1
 
     def __next__(self) -> str:
-        try:
-            line = self._returned.popleft() if self._returned else next(self._lines)
-        except StopIteration:
-            self.ended = True
-            raise
-        self.taken.append(line)
+        if self._size > self._patience:
+            line = ""
+        else:
+            line = self._returned.popleft() if self._returned else next(self._lines, "")
+        if not line:
+            self._ran_out = True
+            raise StopIteration
+        self._taken.append(line)
+        self._size += len(line)
         self.number += 1
         return line
 
-    def mark(self) -> int:
-        """Forget the lines taken; the number of the next one."""
-        self.taken, self.ended = [], False
-        return self.number + 1
+    def block(self, size: int) -> list[str]:
+        """Take so many lines at once, fewer at the end."""
+        again = [self._returned.popleft() for _ in range(min(len(self._returned), size))]
+        block = again + list(islice(self._lines, size - len(again)))
+        self.number += len(block)
+        return block
+
+    def give_back(self, lines: list[str]) -> None:
+        """The last lines taken are to come again."""
+        self._returned.extendleft(reversed(lines))
+        self.number -= len(lines)
+
+    def begin(self) -> None:
+        """The next line starts a record."""
+        self._taken, self._size, self._ran_out = [], 0, False
 
     def give_back_all_but_first(self) -> str:
-        """Return every line taken but the first, which is the answer."""
-        first, *others = self.taken
-        self._returned.extendleft(reversed(others))
-        self.number -= len(others)
+        """Return every line of the record but the first, which is the answer."""
+        first, *others = self._taken
+        if self._ran_out and others:
+            self._patience = max(self._size // 4, LEAST_PATIENCE)
+        self.give_back(others)
         return first
 
 
-def delimited_columns(lines: Iterable[str], delimiter: str, *, where: str) -> list[str]:
-    """The header's names, trimmed; a name that is missing becomes ``column_N``."""
-    try:
-        header = next((names for names in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, names))), [])
-    except csv.Error as error:
-        raise DataError("the header cannot be read", where=where, received=str(error)) from None
-    names = [name.strip() or f"column_{number}" for number, name in enumerate(header, 1)]
-    require_usable_names(names, where=where)
-    return names
+def split_records(lines: Iterable[str], *, delimiter: str, file: str) -> Iterator[Fields | Rejection]:
+    """Each record's line and fields, none for a blank line.
 
-
-def read_delimited(lines: Iterable[str], delimiter: str, *, file: str, where: str) -> Iterator[Row | Rejection]:
-    """Records after the header; blank lines are none."""
+    The csv module reads blocks of lines; the record where it fails, or a block ends, is read alone.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     source = _Lines(lines)
-    names = delimited_columns(source, delimiter, where=where)
-    while True:
-        start = source.mark()
-        problem: str | None = None
-        fields: list[str] = []
+    start, size = source.number, MOST_LINES
+    while block := source.block(size):
+        # Strict, the reader stops at a quote in an odd place: there an earlier one was not closed.
+        reader, done = csv.reader(block, delimiter=delimiter, strict=True), 0
         try:
-            fields = next(csv.reader(source, delimiter=delimiter), [])
-        except csv.Error as error:
-            problem = str(error) if len(source.taken) == 1 else UNCLOSED
-        if not source.taken:
-            return
-        # The reader asks for a line after the last one only when a quote is still open.
-        if problem or source.ended:
-            line = source.give_back_all_but_first()
-            yield Rejection(file, start, problem or UNCLOSED, problem or UNCLOSED, as_json(line.rstrip("\r\n")))
+            for fields in reader:
+                yield start + done, fields
+                done = reader.line_num
+            size = min(2 * size, MOST_LINES)
+        except csv.Error:
+            size = FEWEST_LINES
+            source.give_back(block[done:])
+            yield _next_record(source, delimiter, file)
+        start = source.number
+
+
+def _next_record(source: _Lines, delimiter: str, file: str) -> Fields | Rejection:
+    start = source.number
+    source.begin()
+    try:
+        return start, next(csv.reader(source, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return _alone(source.give_back_all_but_first(), delimiter, file, start)
+
+
+def read_delimited(lines: Iterable[str], *, delimiter: str, file: str) -> Iterator[Row | Rejection]:
+    """Records after the header; blank lines are none."""
+    records = split_records(lines, delimiter=delimiter, file=file)
+    names = header(records, where=file)
+    return rows_of(records, names, file=file)
+
+
+def delimited_columns(lines: Iterable[str], *, delimiter: str, file: str) -> list[str]:
+    """The header's names, trimmed; a name that is missing becomes ``column_N``."""
+    return header(split_records(lines, delimiter=delimiter, file=file), where=file)
+
+
+def header(records: Iterator[Fields | Rejection], *, where: str) -> list[str]:
+    """Take the header from the records. Raises DataError."""
+    for record in records:
+        if isinstance(record, Rejection):
+            raise DataError("the header cannot be read", where=where, received=record.reason)
+        names = [name.strip() for name in record[1]]
+        if any(names):
+            names = [name or f"column_{number}" for number, name in enumerate(names, 1)]
+            require_usable_names(names, where=where)
+            return names
+    raise DataError("no columns", where=where, remedy="the file needs a header with the columns' names")
+
+
+def rows_of(records: Iterable[Fields | Rejection], names: list[str], *, file: str) -> Iterator[Row | Rejection]:
+    """Rows from records; those of another width are rejected."""
+    width = len(names)
+    for record in records:
+        if isinstance(record, Rejection):
+            yield record
+            continue
+        line, fields = record
+        if problem := unreadable(fields):
+            yield Rejection(file, line, problem, problem, as_json(fields))
+        elif len(fields) == width:
+            yield Row(file, line, dict(zip(names, fields, strict=True)))
         elif fields:
-            yield _record(fields, names, file, start)
+            reason = f"{len(fields)} fields where the header has {width}"
+            yield Rejection(file, line, "wrong number of fields", reason, as_json(fields))
 
 
-def _record(fields: list[str], names: list[str], file: str, line: int) -> Row | Rejection:
-    problem = unreadable(fields)
-    if problem:
-        return Rejection(file, line, problem, problem, as_json(fields))
-    if len(fields) != len(names):
-        reason = f"{len(fields)} fields where the header has {len(names)}"
-        return Rejection(file, line, "wrong number of fields", reason, as_json(fields))
-    return Row(file, line, dict(zip(names, fields, strict=True)))
+def _alone(line: str, delimiter: str, file: str, number: int) -> Fields | Rejection:
+    """One line by itself, its quotes read leniently."""
+    lines = iter([line, ""])
+    try:
+        fields = next(csv.reader(lines, delimiter=delimiter))
+        problem = None
+    except csv.Error as error:
+        problem = str(error)
+    # The reader asks for another line only when a quote is still open.
+    if problem is None and next(lines, None) is not None:
+        return number, fields
+    problem = problem or UNCLOSED
+    return Rejection(file, number, problem, problem, as_json(line.rstrip("\r\n")))

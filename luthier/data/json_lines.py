@@ -3,15 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from luthier.data.records import Rejection, Row, as_json, require_usable_names, unreadable
+from luthier.data.records import Rejection, Row, as_json, json_text, names_of, unreadable
 
 
-def json_columns(lines: Iterable[str], *, where: str) -> list[str]:
-    """Every name that some object has, in order of appearance: the format has no header, so all lines are read."""
-    rows = read_json_lines(lines, file="")
-    names = list(dict.fromkeys(name for row in rows if isinstance(row, Row) for name in row.values))
-    require_usable_names(names, where=where)
-    return names
+def json_line_columns(lines: Iterable[str], *, file: str) -> list[str]:
+    """Every name that some object has: the format has no header, so all lines are read."""
+    return names_of(read_json_lines(lines, file=file), where=file)
 
 
 def read_json_lines(lines: Iterable[str], *, file: str) -> Iterator[Row | Rejection]:
@@ -21,21 +18,25 @@ def read_json_lines(lines: Iterable[str], *, file: str) -> Iterator[Row | Reject
             yield _record(line.rstrip("\r\n"), file, number)
 
 
-def json_text(value: object) -> str | None:
-    """A value as text: texts as they are, what JSON writes for all others, None for null."""
-    return value if value is None or isinstance(value, str) else as_json(value)
+def object_record(value: object, raw: str, *, file: str, line: int) -> Row | Rejection:
+    """The row of a value decoded from ``raw``."""
+    if problem := unreadable([raw]):
+        return rejected(problem, raw, file=file, line=line)
+    if not isinstance(value, dict):
+        return rejected("not a JSON object", raw, file=file, line=line)
+    values = {name: json_text(item) for name, item in value.items()}
+    escaped = "\\u" in raw and (unreadable(values) or unreadable(values.values()))
+    return rejected(escaped, raw, file=file, line=line) if escaped else Row(file, line, values)
+
+
+def rejected(problem: str, raw: str, *, file: str, line: int) -> Rejection:
+    """A rejection whose kind is what ``problem`` says before a colon."""
+    return Rejection(file, line, problem.partition(":")[0], problem, as_json(raw))
 
 
 def _record(line: str, file: str, number: int) -> Row | Rejection:
-    if problem := unreadable([line]):
-        return Rejection(file, number, problem, problem, as_json(line))
     try:
-        record = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return Rejection(file, number, "broken JSON", f"broken JSON: {error}", as_json(line))
-    if not isinstance(record, dict):
-        return Rejection(file, number, "not a JSON object", "not a JSON object", as_json(line))
-    values = {name: json_text(value) for name, value in record.items()}
-    if problem := unreadable([*values, *values.values()]):
-        return Rejection(file, number, problem, problem, as_json(line))
-    return Row(file, number, values)
+        return rejected(unreadable([line]) or f"broken JSON: {error}", line, file=file, line=number)
+    return object_record(value, line, file=file, line=number)

@@ -1,8 +1,8 @@
-"""raw_data: a source's rows as they were read, the records that are no rows, and the facts about both."""
+"""raw_data: the sources' rows as they were read, the records that are no rows, and the facts about both."""
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from luthier.data.reading import Rejection, column_names, read_rows
+from luthier.data.reading import Rejection, Row, column_names, read_rows
 from luthier.data.tables import BatchWriter, read_facts, write_facts
 from luthier.errors import DataError
 from luthier.sources.fetched import Fetched
@@ -22,40 +22,73 @@ REJECTED_SCHEMA = pa.schema({"file": pa.string(), "line": pa.int64(), "reason": 
 
 
 @dataclass(frozen=True)
+class RawSource:
+    """A source that is here, and the split that the recipe gives its rows, if it does."""
+
+    fetched: Fetched
+    split: str | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The data files by the names that rows know them by."""
+        if self.fetched.path.is_file():
+            return {self.fetched.path.name: self.fetched.path}
+        return {path.relative_to(self.fetched.path).as_posix(): path for path in self.fetched.files}
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """Where rows came from; ``fingerprint`` is of the content."""
+
+    uri: str
+    split: str | None
+    fingerprint: str
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True)
 class RawFacts:
-    """What was read: counts, the source and its fingerprint."""
+    """What was read: columns, counts, and the sources."""
 
     columns: list[str]
     rows: int
     rejected: int
     rejected_by_reason: dict[str, int]
-    fingerprint: str
-    provenance: dict[str, str]
-    source: str
+    sources: list[SourceFacts]
+
+    @property
+    def where(self) -> str:
+        """The sources' addresses."""
+        return ", ".join(source.uri for source in self.sources)
 
 
-def write_raw_data(fetched: Fetched, folder: Path, *, required_columns: Collection[str]) -> RawFacts:
+def write_raw_data(
+    sources: Sequence[RawSource],
+    folder: Path,
+    *,
+    required_columns: Collection[str],
+    form: str | None = None,
+    pattern: str | None = None,
+) -> RawFacts:
     """Write rows.parquet, rejected.parquet and facts.json. Raises DataError."""
-    columns = column_names(fetched.path)
-    require_columns(columns, required_columns, where=fetched.uri)
+    columns = _columns(sources, required_columns, form, pattern)
     folder.mkdir(parents=True, exist_ok=True)
-    schema = pa.schema({**dict.fromkeys(columns, pa.string()), "_file": pa.string(), "_line": pa.int64()})
+    texts = dict.fromkeys(columns, pa.string())
+    schema = pa.schema({**texts, "_file": pa.string(), "_line": pa.int64(), "_split": pa.string()})
     reasons: Counter[str] = Counter()
     with BatchWriter(folder / ROWS, schema) as rows, BatchWriter(folder / REJECTED, REJECTED_SCHEMA) as rejected:
-        for record in read_rows(fetched.path):
+        for file, split, record in _records(sources, form, pattern):
             if isinstance(record, Rejection):
                 reasons[record.kind] += 1
-                rejected.add((record.file, record.line, record.reason, record.raw))
+                rejected.add((file, record.line, record.reason, record.raw))
             else:
-                rows.add((*(record.values.get(column) for column in columns), record.file, record.line))
+                rows.add((*map(record.values.get, columns), file, record.line, split))
     facts = RawFacts(
         columns=columns,
         rows=rows.count,
         rejected=rejected.count,
         rejected_by_reason=dict(sorted(reasons.items())),
-        fingerprint=fetched.fingerprint,
-        provenance=fetched.provenance,
-        source=fetched.uri,
+        sources=[SourceFacts(s.fetched.uri, s.split, s.fetched.fingerprint, s.fetched.provenance) for s in sources],
     )
     write_facts(folder / FACTS, asdict(facts))
     log.info("%d rows read, %d rejected", facts.rows, facts.rejected)
@@ -64,7 +97,8 @@ def write_raw_data(fetched: Fetched, folder: Path, *, required_columns: Collecti
 
 def read_raw_facts(folder: Path) -> RawFacts:
     """The facts of a raw_data folder."""
-    return RawFacts(**read_facts(folder / FACTS))
+    facts = read_facts(folder / FACTS)
+    return RawFacts(**{**facts, "sources": [SourceFacts(**source) for source in facts["sources"]]})
 
 
 def preview(folder: Path, rows: int = 5) -> list[dict[str, str | None]]:
@@ -84,3 +118,26 @@ def require_columns(columns: Collection[str], required: Collection[str], *, wher
     there = f"the columns are {', '.join(map(repr, list(columns)[:30]))}"
     remedy = f"did you mean {', '.join(hints)}? {there}" if hints else there
     raise DataError(f"no column {', '.join(map(repr, missing))}", where=where, remedy=remedy)
+
+
+def _columns(
+    sources: Sequence[RawSource], required: Collection[str], form: str | None, pattern: str | None
+) -> list[str]:
+    """Every column that some file has; all files must have the required ones."""
+    found: dict[str, None] = {}
+    for source in sources:
+        for name, path in source.files.items():
+            columns = column_names(path, form, pattern)
+            where = source.fetched.uri if len(source.files) == 1 else f"{source.fetched.uri}, file {name}"
+            require_columns(columns, required, where=where)
+            found |= dict.fromkeys(columns)
+    return list(found)
+
+
+def _records(
+    sources: Sequence[RawSource], form: str | None, pattern: str | None
+) -> Iterator[tuple[str, str | None, Row | Rejection]]:
+    for source in sources:
+        for name, path in source.files.items():
+            for record in read_rows(path, form, pattern):
+                yield name, source.split, record

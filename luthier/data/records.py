@@ -4,18 +4,19 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from luthier.errors import DataError
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-RESERVED = ("_file", "_line")
+RESERVED = ("_file", "_line", "_split")
+ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One record: a text for every column, None where the source has no value.
 
-    ``line`` counts from 1: the physical line where the record starts, or the record's number in Parquet.
+    ``line`` counts from 1: the physical line where the record starts, or the record's number in Parquet and Arrow.
     """
 
     file: str
@@ -36,18 +37,23 @@ class Rejection:
 
 def as_json(value: object) -> str:
     """JSON that any tool can read: undecodable bytes appear as escapes."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = ENCODER.encode(value)
     return json.dumps(value, default=str) if SURROGATE.search(text) else text
+
+
+def json_text(value: object) -> str | None:
+    """A value as text: texts as they are, what JSON writes for all others, None for null."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else as_json(value)
 
 
 def unreadable(texts: Iterable[str | None]) -> str | None:
     """Why texts cannot be stored as Unicode, or None."""
-    for text in texts:
-        if text is not None and SURROGATE.search(text):
-            return "undecodable text"
-        if text is not None and "\0" in text:
-            return "NUL byte"
-    return None
+    joined = "".join(filter(None, texts))
+    if not joined.isascii() and not _is_unicode(joined):
+        return "undecodable text"
+    return "NUL byte" if "\0" in joined else None
 
 
 def require_usable_names(names: list[str], *, where: str) -> None:
@@ -61,3 +67,18 @@ def require_usable_names(names: list[str], *, where: str) -> None:
     if repeated or taken:
         what = "columns of the same name" if repeated else "a column name that is taken"
         raise DataError(what, where=where, received=repeated or taken, remedy="rename one")
+
+
+def names_of(records: Iterable[Row | Rejection], *, where: str) -> list[str]:
+    """Every name that some row has, in order of appearance. Raises DataError."""
+    names = list(dict.fromkeys(name for record in records if isinstance(record, Row) for name in record.values))
+    require_usable_names(names, where=where)
+    return names
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

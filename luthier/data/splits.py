@@ -1,46 +1,63 @@
-"""cleaned_splits: raw rows cleaned, sampled when asked and divided, and what became of every row."""
+"""cleaned_splits: raw rows cleaned, freed of duplicates and divided, and what became of every row."""
 
 import logging
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from luthier.data.cleaning import Cleaned, Example, clean
-from luthier.data.expression import Expression
-from luthier.data.raw import FACTS, REJECTED, REJECTED_SCHEMA, ROWS, RawFacts, read_raw_facts, require_columns
-from luthier.data.records import as_json
-from luthier.data.splitting import SPLITS, Shares, sample, split
-from luthier.data.tables import write_facts, write_rows
+from luthier.data.assignment import NOWHERE, assign, is_protected, known_splits
+from luthier.data.balance import class_weights
+from luthier.data.clean_table import TARGETS, CleanTable, TokenLimit, clean_rows
+from luthier.data.content import ranks
+from luthier.data.deduplication import ANSWER_GIVEN_AWAY, DUPLICATE, NEAR_DUPLICATE, SPLIT_GROUP, Deduplication
+from luthier.data.label_ids import LABEL_IDS, label_counts, label_ids, label_names
+from luthier.data.raw import FACTS, RawFacts, read_raw_facts, require_columns
+from luthier.data.rejected import write_rejected
+from luthier.data.splitting import SPLITS, TRAIN
+from luthier.data.tables import write_facts
+from luthier.data.training_rows import AddedRows, HeldOut, added_rows
 
 if TYPE_CHECKING:
+    from luthier.data.augmentation import FillMasks
     from luthier.recipe.schema import DataSection
 
 log = logging.getLogger(__name__)
 
-SPLIT_SCHEMA = pa.schema({"row": pa.int64(), "text": pa.string(), "label": pa.string(), "label_id": pa.int64()})
+ROWS_AT_ONCE = 65_536
+EXAMPLES = 10
+SAID_ELSEWHERE = (DUPLICATE, NEAR_DUPLICATE, SPLIT_GROUP, ANSWER_GIVEN_AWAY)
 
 
-def write_cleaned_splits(raw: Path, folder: Path, data: "DataSection") -> dict[str, Any]:
-    """Write the splits, rejected.parquet and facts.json from a raw_data folder; the facts. Raises DataError."""
+def write_cleaned_splits(
+    raw: Path,
+    folder: Path,
+    data: "DataSection",
+    *,
+    limit: TokenLimit | None = None,
+    fill_masks: "FillMasks | None" = None,
+) -> dict[str, Any]:
+    """Write the splits, rejected.parquet and facts.json from a raw_data folder; the facts.
+
+    ``limit`` is needed where the recipe drops or refuses over-long texts, ``fill_masks`` where it augments by masks.
+    Raises DataError.
+    """
     raw_facts = read_raw_facts(raw)
-    label = Expression.parse(data.columns.label, raw_facts.columns)
-    require_columns(raw_facts.columns, {data.columns.text, *label.columns}, where=raw_facts.source)
-    rows = pq.read_table(raw / ROWS).to_pylist()
-    cleaned = clean(rows, text=data.columns.text, label=label, labels=data.labels)
-    size, seed = data.sample or len(cleaned.examples), data.split.seed
-    examples = sample(cleaned.examples, size, seed=seed)
-    shares = Shares(validation=data.split.validation, test=data.split.test)
-    stratified = data.split.stratify is not None
-    splits = split(examples, shares, labels=cleaned.labels, stratified=stratified, seed=seed)
+    require_columns(raw_facts.columns, data.columns.required, where=raw_facts.where)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, members in splits.items():
-        write_rows(folder / f"{name}.parquet", SPLIT_SCHEMA, _records(members, cleaned.labels))
-    _write_rejected(folder / REJECTED, raw, rows, cleaned)
-    facts = _facts(raw_facts, cleaned, splits)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".cleaning-") as scratch:
+        rows = clean_rows(raw, data, raw_facts.columns, scratch=Path(scratch), limit=limit)
+        divided = _divided(rows, data)
+        added = _write_splits(divided, folder, fill_masks)
+        write_rejected(raw, folder, divided.reasons())
+        facts = _facts(raw_facts, divided, added, folder)
     write_facts(folder / FACTS, facts)
     log.info("%s", ", ".join(f"{name} {count}" for name, count in facts["rows"].items()))
     return facts
@@ -48,37 +65,147 @@ def write_cleaned_splits(raw: Path, folder: Path, data: "DataSection") -> dict[s
 
 def preview(folder: Path, rows: int = 5) -> list[dict[str, Any]]:
     """The first training rows, for people."""
-    records: list[dict[str, Any]] = pq.read_table(folder / "train.parquet").slice(0, rows).to_pylist()
-    return records
+    with pq.ParquetFile(folder / "train.parquet") as file:
+        batch = next(file.iter_batches(rows), None)
+    return [] if batch is None else batch.to_pylist()
 
 
-def _records(examples: Sequence[Example], labels: Sequence[str]) -> list[tuple[int, str, str, int]]:
-    ids = {label: label_id for label_id, label in enumerate(labels)}
-    return [(example.row, example.text, example.label, ids[example.label]) for example in examples]
+def split_schema(label_kind: str) -> pa.Schema:
+    """The columns of a split. ``row`` is the index in raw_data, null for rows that were made from row ``parent``."""
+    return pa.schema(
+        {
+            "row": pa.int64(),
+            "text": pa.string(),
+            "label": TARGETS[label_kind],
+            "label_id": LABEL_IDS.get(label_kind, pa.int64()),
+            "group": pa.string(),
+            "parent": pa.int64(),
+            "augmentation": pa.string(),
+        }
+    )
 
 
-def _write_rejected(path: Path, raw: Path, rows: Sequence[dict[str, Any]], cleaned: Cleaned) -> None:
-    unreadable = pq.read_table(raw / REJECTED, schema=REJECTED_SCHEMA).to_pylist()
-    records = [tuple(record[name] for name in REJECTED_SCHEMA.names) for record in unreadable]
-    for drop in cleaned.dropped:
-        row = rows[drop.row]
-        values = {name: value for name, value in row.items() if name not in ("_file", "_line")}
-        records.append((row["_file"], row["_line"], drop.reason, as_json(values)))
-    write_rows(path, REJECTED_SCHEMA, sorted(records, key=lambda record: (record[0], record[1])))
+@dataclass(frozen=True)
+class Divided:
+    """Clean rows and the split of each; ``same`` knows why others left."""
+
+    rows: CleanTable
+    same: Deduplication
+    splits: np.ndarray
+    labels: list[str]
+    data: "DataSection"
+
+    def tables(self, split: str) -> Iterator[pa.Table]:
+        """The rows of a split in an order that only seed and content decide, some at a time."""
+        order = np.argsort(ranks(self.rows.content, f"order {self.data.split.seed}"), kind="stable")
+        chosen = order[self.splits[order] == SPLITS.index(split)]
+        for start in range(0, max(len(chosen), 1), ROWS_AT_ONCE):
+            yield self._table(chosen[start : start + ROWS_AT_ONCE])
+
+    def held_out(self) -> HeldOut:
+        """What no new training row may resemble."""
+        chosen = np.flatnonzero(self.splits > SPLITS.index(TRAIN))
+        return HeldOut(self.rows.table["key"].take(chosen), self.rows.bands[chosen])
+
+    def reasons(self) -> dict[int, str]:
+        """Why raw rows are in no split."""
+        dropped, row = self.rows.dropped, self.rows.column("row")
+        cleaning = dict(zip(dropped["row"].to_pylist(), dropped["reason"].to_pylist(), strict=True))
+        return cleaning | {int(row[index]): reason for index, (_, reason) in self.same.why.items()}
+
+    def _table(self, chosen: np.ndarray) -> pa.Table:
+        taken = self.rows.table.select(["row", "text", "label", "group"]).take(chosen)
+        ids = label_ids(taken["label"], self.labels, self.data.label_kind)
+        schema = split_schema(self.data.label_kind)
+        nothing = pa.nulls(len(chosen))
+        columns = [taken["row"], taken["text"], taken["label"], ids, taken["group"], nothing, nothing]
+        arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+        return pa.table(arrays, schema=schema)
 
 
-def _facts(raw: RawFacts, cleaned: Cleaned, splits: dict[str, list[Example]]) -> dict[str, Any]:
-    sizes = {name: len(splits[name]) for name in SPLITS}
-    reasons = Counter(raw.rejected_by_reason) + Counter(drop.kind for drop in cleaned.dropped)
-    balance = {name: Counter(example.label for example in members) for name, members in splits.items()}
+def _divided(rows: CleanTable, data: "DataSection") -> Divided:
+    known = known_splits(rows, data)
+    standing = None if known is None else len(SPLITS) - 1 - known
+    same = Deduplication(rows, data.duplicates, standing=standing, protected=is_protected(known, data))
+    splits = assign(rows, same, known, data)
+    same.drop_answers(splits, SPLITS)
+    splits[~same.keep] = NOWHERE
+    return Divided(rows, same, splits, label_names(rows, splits != NOWHERE, data), data)
+
+
+def _write_splits(divided: Divided, folder: Path, fill_masks: "FillMasks | None") -> AddedRows:
+    schema = split_schema(divided.data.label_kind)
+    added = added_rows(
+        lambda: pa.concat_tables(divided.tables(TRAIN)),
+        int((divided.splits == SPLITS.index(TRAIN)).sum()),
+        divided.data,
+        held_out=divided.held_out,
+        fill_masks=fill_masks,
+    )
+    for name in SPLITS:
+        with pq.ParquetWriter(folder / f"{name}.parquet", schema) as writer:
+            for table in chain(divided.tables(name), added.tables if name == TRAIN else []):
+                writer.write_table(table)
+    return added
+
+
+def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> dict[str, Any]:
+    """What became of every row; raw rows are those of the splits, rejected, duplicates and not sampled."""
+    rows, same, data = divided.rows, divided.same, divided.data
+    reasons = Counter(raw.rejected_by_reason) + Counter(rows.dropped["kind"].to_pylist())
+    reasons += Counter(kind for kind, _ in same.why.values())
+    elsewhere = sum(reasons[kind] for kind in SAID_ELSEWHERE)
+    rejected = reasons.total() - elsewhere
+    total = raw.rows + raw.rejected
+    sizes = {name: int((divided.splits == number).sum()) for number, name in enumerate(SPLITS)}
+    balance = {name: _balance(folder / f"{name}.parquet", divided.labels) for name in SPLITS}
     return {
-        "labels": cleaned.labels,
+        "labels": divided.labels,
+        "label_kind": data.label_kind,
         "rows": {
-            "raw": raw.rows + raw.rejected,
+            "raw": total,
             **sizes,
-            "rejected": raw.rejected + len(cleaned.dropped),
-            "not_sampled": len(cleaned.examples) - sum(sizes.values()),
+            "rejected": rejected,
+            "duplicates": elsewhere,
+            "not_sampled": total - rejected - elsewhere - sum(sizes.values()),
+            "augmented": sum(added.by_kind.values()),
         },
-        "balance": {name: {label: balance[name][label] for label in cleaned.labels} for name in SPLITS},
+        "balance": balance,
+        "class_weights": class_weights(balance[TRAIN]) if data.balance == "weights" and divided.labels else None,
         "rejected_by_reason": dict(sorted(reasons.items())),
+        "bad_share": rejected / total if total else 0.0,
+        "conflicts": _conflicts(rows, same),
+        "near_duplicates": _near_duplicates(rows, same, data.duplicates.threshold),
+        "pii": rows.pii,
+        "split_by": data.split.by,
+        "augmentation": added.facts,
     }
+
+
+def _balance(path: Path, labels: list[str]) -> dict[str, int]:
+    return label_counts(pq.read_table(path, columns=["label"])["label"], labels)
+
+
+def _conflicts(rows: CleanTable, same: Deduplication) -> dict[str, Any]:
+    examples = [
+        {"text": str(rows.table["text"][int(conflict.rows[0])]), "labels": conflict.labels}
+        for conflict in same.conflicts[:EXAMPLES]
+    ]
+    texts, members = len(same.conflicts), sum(len(conflict.rows) for conflict in same.conflicts)
+    return {"texts": texts, "rows": members, "examples": examples}
+
+
+def _near_duplicates(rows: CleanTable, same: Deduplication, threshold: float) -> dict[str, Any]:
+    """Examples from the most alike to the least."""
+    pairs, text = same.pairs, rows.table["text"]
+    alike = np.argsort(-pairs.similarity, kind="stable")
+    shown = alike[np.linspace(0, len(alike) - 1, min(EXAMPLES, len(alike))).astype(int)]
+    examples = [
+        {
+            "similarity": round(float(pairs.similarity[pair]), 3),
+            "first": str(text[int(pairs.a[pair])]),
+            "second": str(text[int(pairs.b[pair])]),
+        }
+        for pair in shown
+    ]
+    return {"pairs": len(alike), "threshold": threshold, "examples": examples}

@@ -1,25 +1,25 @@
-"""Dividing examples into train, validation and test by seeded digests of their texts.
+"""Dividing rows into train, validation and test.
 
-Which split a text falls into depends on its content, the seed and the other examples, never on the order of rows.
+A split is a number, as in SPLITS. What is left to chance follows from the seed and from ``content``, the digests of
+the rows' normalised texts, never from the order of rows.
 """
 
-import hashlib
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from luthier.data.cleaning import Example
+import numpy as np
+
+from luthier.data.content import ranks
 from luthier.errors import DataError
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
-EVERY_ROW = ""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """The shares of the held-out splits; train is the rest."""
+    """The shares of the held-out splits; train is the rest. A share of 0 asks for no such split."""
 
     validation: float
     test: float
@@ -30,66 +30,92 @@ class Shares:
         return [rows - sum(held_out, Fraction()), *held_out]
 
 
-def split(
-    examples: Sequence[Example], shares: Shares, *, labels: Sequence[str], stratified: bool, seed: int
-) -> dict[str, list[Example]]:
-    """Train, validation and test, shuffled; sizes are within one row of the shares, per label when stratified.
+def by_chance(
+    content: np.ndarray, units: np.ndarray, shares: Shares, *, seed: int, labels: np.ndarray | None = None
+) -> np.ndarray:
+    """Splits of rows that may stand anywhere, as long as the rows of a unit stand together.
 
-    A label so rare that a split would lack it gets one row there instead. Raises DataError when even that cannot be.
+    With ``labels`` (texts) every split keeps the shares of the labels; a unit's label is that of its first row. Where
+    all units are single rows, sizes are within one row of the shares, per label. A label so rare that a split would
+    lack it gets one unit there instead. Raises DataError when even that cannot be.
     """
-    groups = _by_label(examples) if stratified else {EVERY_ROW: list(examples)}
-    for label in labels if stratified else [EVERY_ROW]:
-        _require_enough(label, len(groups.get(label, [])))
-    names = sorted(groups)
-    sizes = _sizes([len(groups[name]) for name in names], shares)
-    divided: dict[str, list[Example]] = {name: [] for name in SPLITS}
-    for name, (train, validation, _) in zip(names, sizes, strict=True):
-        rows = _shuffled(groups[name], f"split {seed}")
-        divided[TRAIN] += rows[:train]
-        divided[VALIDATION] += rows[train : train + validation]
-        divided[TEST] += rows[train + validation :]
-    return {name: _shuffled(rows, f"order {seed}") for name, rows in divided.items()}
+    firsts, members, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)[1:]
+    chance = np.full(len(firsts), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(chance, members, ranks(content, f"split {seed}"))
+    names, stratum = np.unique(np.zeros(len(firsts)) if labels is None else labels[firsts], return_inverse=True)
+    wanted = _sizes(np.bincount(stratum, weights=sizes).astype(int).tolist(), shares)
+    splits = np.zeros(len(firsts), dtype=np.int64)
+    for number, targets in enumerate(wanted):
+        own = np.flatnonzero(stratum == number)
+        _require_enough(len(own), shares, "" if labels is None else f" of label {str(names[number])!r}")
+        splits[own] = _fill(sizes[own], chance[own], targets)
+    return splits[members]
 
 
-def sample(examples: Sequence[Example], size: int, *, seed: int) -> list[Example]:
-    """At most ``size`` examples, every label's share kept to within one row."""
-    if size >= len(examples):
-        return list(examples)
-    groups = _by_label(examples)
-    names = sorted(groups)
-    wanted = [Fraction(size * len(groups[name]), len(examples)) for name in names]
-    counts = _rounded(wanted, size)
-    return [
-        example
-        for name, count in zip(names, counts, strict=True)
-        for example in _shuffled(groups[name], f"sample {seed}")[:count]
-    ]
+def by_time(time: np.ndarray, shares: Shares) -> np.ndarray:
+    """The newest rows are the test, those before them validation; rows of one time stand together."""
+    _require_enough(len(time), shares)
+    train, validation, _ = _sizes([len(time)], shares)[0]
+    ordered = np.sort(time)
+    first_of_validation, first_of_test = ordered[train], ordered[train + validation]
+    return np.where(time >= first_of_test, 2, np.where(time >= first_of_validation, 1, 0))
 
 
-def _by_label(examples: Sequence[Example]) -> Mapping[str, list[Example]]:
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[example.label].append(example)
-    return groups
+def by_hash(content: np.ndarray, shares: Shares, *, seed: int) -> np.ndarray:
+    """Each row by its own content alone, so that rows which are added move none."""
+    place = ranks(content, f"hash {seed}").astype(np.float64) / 2.0**64
+    return np.where(place < shares.test, 2, np.where(place < shares.test + shares.validation, 1, 0))
 
 
-def _shuffled(examples: Sequence[Example], salt: str) -> list[Example]:
-    return sorted(examples, key=lambda example: hashlib.sha256(f"{salt}\0{example.key}".encode()).digest())
+def sample(content: np.ndarray, strata: np.ndarray, size: int, *, seed: int) -> np.ndarray:
+    """Which rows are among at most ``size``; the share of every value of ``strata`` is kept to within one row."""
+    names, counts = np.unique(strata, return_counts=True)
+    wanted = _rounded([Fraction(size * int(count), len(content)) for count in counts], min(size, len(content)))
+    chosen = np.zeros(len(content), dtype=bool)
+    chance = ranks(content, f"sample {seed}")
+    for name, count in zip(names, wanted if size < len(content) else counts, strict=True):
+        own = np.flatnonzero(strata == name)
+        chosen[own[np.argsort(chance[own], kind="stable")][:count]] = True
+    return chosen
 
 
-def _require_enough(label: str, rows: int) -> None:
-    if rows < len(SPLITS):
-        which = f" of label {label!r}" if label else ""
+def _fill(sizes: np.ndarray, chance: np.ndarray, targets: Sequence[int]) -> np.ndarray:
+    """A split for every unit: the large ones first, each where most is missing, then single rows to the exact sizes."""
+    splits = np.zeros(len(sizes), dtype=np.int64)
+    left = list(targets)
+    large = np.flatnonzero(sizes > 1)
+    for unit in large[np.lexsort((chance[large], -sizes[large]))]:
+        splits[unit] = max(range(len(left)), key=lambda split: left[split])
+        left[splits[unit]] -= int(sizes[unit])
+    single = np.flatnonzero(sizes == 1)
+    single = single[np.argsort(chance[single], kind="stable")]
+    held_out = [max(0, count) for count in left[1:]]
+    counts = [max(0, len(single) - sum(held_out)), *held_out]
+    splits[single] = np.repeat(range(len(left)), counts)[: len(single)]
+    for split in _empty(splits, targets):
+        most = int(np.bincount(splits).argmax())
+        own = np.flatnonzero(splits == most)
+        splits[own[np.lexsort((chance[own], sizes[own]))][0]] = split
+    return splits
+
+
+def _empty(splits: np.ndarray, targets: Sequence[int]) -> Iterator[int]:
+    return (split for split, target in enumerate(targets) if target and not (splits == split).any())
+
+
+def _require_enough(units: int, shares: Shares, of: str = "") -> None:
+    needed = sum(share > 0 for share in shares.exact(1))
+    if units < needed:
         raise DataError(
-            f"{rows} rows{which} after cleaning and sampling; train, validation and test need {len(SPLITS)}, one each",
-            remedy="add rows, raise data.sample, leave the label out of data.labels, or set data.split.stratify: null",
+            f"{units} rows{of} that can be divided among {needed} splits, which need one each",
+            remedy="add rows, raise data.sample, leave rare labels out of data.labels, or set data.split.by: random",
         )
 
 
 def _sizes(counts: Sequence[int], shares: Shares) -> list[list[int]]:
     """Rows of each label (rows) for each split (columns): whole numbers around the exact ones, in both sums."""
     exact = [shares.exact(count) for count in counts]
-    cells = [[max(1, math.floor(share)) for share in row] for row in exact]
+    cells = [[max(int(share > 0), math.floor(share)) for share in row] for row in exact]
     demand = _rounded(shares.exact(sum(counts)), sum(counts))
     demand = [wanted - sum(row[column] for row in cells) for column, wanted in enumerate(demand)]
     for cell, row, count in zip(cells, exact, counts, strict=True):

@@ -32,13 +32,7 @@ PIXELS_PER_POINT = 100 / 72
 
 def render_page(report: "EvaluationReport", history: History) -> str:
     """The page, top-down: verdict, scores beside the baselines, curves, confusion, mistakes, provenance."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
     status, _, sentence = verdict_sentence(report).partition(": ")
     target, metric = report.target, report.metric
@@ -52,6 +46,17 @@ def render_page(report: "EvaluationReport", history: History) -> str:
         curves=inline_svg(loss_and_metric_curves(history, metric=metric, target=target)),
         confusion=inline_svg(confusion_matrix(report.confusion, report.labels)),
         wrong=sum(map(sum, report.confusion)) - sum(line[row] for row, line in enumerate(report.confusion)),
+    )
+
+
+def page_environment(*folders: Path) -> jinja2.Environment:
+    """Templates of ``folders``, and the base that every page extends; all values are escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

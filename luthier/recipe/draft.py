@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from luthier.methods import METHODS, AnyMethod
 from luthier.methods.lora import Lora
+from luthier.recipe.consistency import data_problems, default_split
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
@@ -36,6 +37,8 @@ class Draft:
         self._fill_defaults()
         self.recipe = self._validated()
         self._check_metric()
+        if data := self.data:
+            self.add(data_problems(data, self.places))
 
     @property
     def data(self) -> DataSection | None:
@@ -92,6 +95,8 @@ class Draft:
             self.layers.fill("training", method.training_defaults, f"default of {self.layers.values['method']['kind']}")
         if task := TASKS.get(str(self.layers.values.get("task"))):
             self.layers.fill("evaluation", {"metric": task.default_metric}, f"default of {task.name}")
+        if split := default_split(self.layers.section("data")):
+            self.layers.fill("data.split", {"by": split[0]}, f"default of {split[1]}")
         self.layers.fill("deploy", {"model": self.places.path.stem}, DEFAULT)
 
     def _validated(self) -> Recipe | None:

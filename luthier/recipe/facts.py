@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from luthier.data.expression import Expression
+from luthier.data.template import Template
 from luthier.errors import LuthierError
 from luthier.methods import AnyMethod
 from luthier.recipe.draft import Draft
@@ -14,6 +16,7 @@ from luthier.recipe.schema import BaseModelSection, DataSection
 Sourced = TypeVar("Sourced", DataSection, BaseModelSection)
 Fact = TypeVar("Fact")
 
+SINGLE = ("id", "group", "time", "split")
 Layers = Mapping[str, tuple[int, int]]
 ColumnsOf = Callable[[DataSection], Sequence[str] | None]
 LayersOf = Callable[[BaseModelSection], Layers | None]
@@ -22,16 +25,18 @@ LayersOf = Callable[[BaseModelSection], Layers | None]
 def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsOf, layers: LayersOf) -> ResolvedRecipe:
     """``load_recipe`` that also asks what the recipe's source and base model are like.
 
-    ``columns`` gives the columns of the source, ``layers`` the linear layers of the base model as name -> (in, out)
-    features. Either gives None where it cannot tell yet; a LuthierError of theirs is a problem of the source.
+    ``columns`` gives the columns that all files of the source have, ``layers`` the linear layers of the base model as
+    name -> (in, out) features. Either gives None where it cannot tell yet; a LuthierError of theirs is a problem of
+    the source.
     A mistake in one section hides none in another, and an unknown key or a wrong value none beside it.
 
     Raises:
         RecipeError: with every problem of the file, the overrides and the facts.
     """
     draft = Draft(path, overrides)
-    if data := draft.data:
-        draft.add(column_problems(data, _ask(columns, data, "data.source", draft), draft.places))
+    if (data := draft.data) and data.sources:
+        field = "data.source" if data.source is not None else "data.train"
+        draft.add(column_problems(data, _ask(columns, data, field, draft), draft.places))
     if base := draft.base_model:
         known = _ask(layers, base, "base_model.source", draft)
         if method := draft.method:
@@ -49,8 +54,12 @@ def column_problems(data: DataSection, columns: Sequence[str] | None, places: Pl
     """Columns that the recipe names and the source lacks."""
     if columns is None:
         return []
-    text = data.columns.text
-    named = [("text", text), *(("label", name) for name in sorted(data.required_columns - {text}))]
+    parts = {
+        "text": Template.parse(data.columns.text).columns,
+        "label": Expression.parse(data.columns.label).columns,
+        **{name: {column} for name in SINGLE if (column := getattr(data.columns, name)) is not None},
+    }
+    named = [(field, name) for field, names in parts.items() for name in sorted(names)]
     rule = f"must be a column of the source, which has {', '.join(columns) or 'none'}"
     return [
         places.problem(f"data.columns.{field}", name, rule, nearest(name, columns))
@@ -70,5 +79,5 @@ def _ask(question: Callable[[Sourced], Fact | None], section: Sourced, field: st
         return question(section)
     except LuthierError as error:
         rule = "; ".join(part for part in (error.what, error.remedy) if part)
-        draft.add([draft.places.problem(field, section.source, rule)])
+        draft.add([draft.places.problem(field, getattr(section, field.rpartition(".")[2]), rule)])
         return None

@@ -92,6 +92,8 @@ def _type(schema: Schema) -> str:
     if schema["type"] == "array":
         least = schema.get("minItems", 0)
         return f"list of {_type(schema['items'])}" + (f", at least {least}" if least > 1 else "")
+    if schema["type"] == "object":
+        return f"mapping of text to {_type(schema['additionalProperties'])}"
     bounds = [f"{sign} {_shown(schema[name])}" for name, sign in BOUNDS.items() if name in schema]
     pattern = f" matching `{schema['pattern']}`" if "pattern" in schema else ""
     return " ".join([TYPES[schema["type"]], ", ".join(bounds)]).strip() + pattern
@@ -123,6 +125,8 @@ def _shown(value: Any) -> str:
         return str({None: "null", True: "true", False: "false"}[value])
     if isinstance(value, float):
         return format(Decimal(str(value)).normalize(), "f")
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
     return str(value)
 
 

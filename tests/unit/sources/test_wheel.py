@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from luthier.digest import file_digest
+from luthier.digest import digest_of, file_digest
 from luthier.errors import SourceError
-from luthier.sources import Fetched, fetch
+from luthier.sources import Access, Fetched, fetch
 
 URI = "wheel://tiny.data==1.0/tiny/rows.csv"
 FILES = {"tiny/rows.csv": "a,b\n1,2\n", "tiny/model/config.json": "{}", "tiny/model/deep/weights": "w" * 3000}
@@ -46,7 +46,11 @@ def get(tmp_path: Path, downloads: Path, monkeypatch: pytest.MonkeyPatch) -> Fet
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    return lambda uri=URI, **options: fetch(uri, downloads=downloads, root=tmp_path, **options)
+
+    def get(uri: str = URI, *, offline: bool = False, sha256: str | None = None) -> Fetched:
+        return fetch(uri, Access(downloads, tmp_path, offline=offline), sha256=sha256)
+
+    return get
 
 
 def test_a_wheel_that_is_there_needs_no_network(downloads: Path, get: Fetch) -> None:
@@ -63,6 +67,24 @@ def test_a_wheel_that_is_there_needs_no_network(downloads: Path, get: Fetch) -> 
         "sha256": file_digest(wheel),
         "license": "MIT",
     }
+
+
+def test_folders_and_globs_give_their_files_in_order(downloads: Path, get: Fetch) -> None:
+    _wheel(downloads / "wheels", {**FILES, "tiny/b.csv": "b", "tiny/a.csv": "a", "tiny/model/.hidden": "h"})
+    folder = get("wheel://tiny-data==1.0/tiny/model")
+    assert [file.relative_to(folder.path).as_posix() for file in folder.files] == ["config.json", "deep/weights"]
+    some = get("wheel://tiny-data==1.0/tiny/*.csv")
+    assert [file.name for file in some.files] == ["a.csv", "b.csv", "rows.csv"]
+    assert some.path == folder.path.parent
+    assert get("wheel://tiny-data==1.0/**/[ab].csv").files == some.files[:2]
+    assert get("wheel://tiny-data==1.0/tiny/a.csv").files == some.files[:1]
+
+
+def test_the_fingerprint_of_a_folder_is_over_all_its_names_and_bytes(downloads: Path, get: Fetch) -> None:
+    _wheel(downloads / "wheels", {"tiny/.hidden": "h", "tiny/a.csv": "a"})
+    fetched = get("wheel://tiny-data==1.0/tiny")
+    digests = {name: file_digest(fetched.path / name) for name in (".hidden", "a.csv")}
+    assert fetched.fingerprint == digest_of(digests)
 
 
 @pytest.mark.parametrize("uri", ["wheel://Tiny_Data==1.0/tiny/rows.csv", "wheel://tiny-data==1/tiny/rows.csv"])

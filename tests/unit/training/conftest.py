@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from luthier.data.raw import write_raw_data
+from luthier.data.raw import RawSource, write_raw_data
 from luthier.data.splits import write_cleaned_splits
 from luthier.methods import Method
 from luthier.models.quantization import write_quantized_model
 from luthier.recipe.schema import DataSection, TrainingSection
-from luthier.sources import fetch
+from luthier.sources import Access, fetch
 from luthier.tasks import TASKS
 from luthier.training.compute import choose_compute
 from luthier.training.finetuning import FineTuning
@@ -31,10 +31,9 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     write_reviews(root / "reviews.csv")
     columns = {"text": "text", "label": "sentiment > 0"}
-    data = DataSection.model_validate({"source": "reviews.csv", "columns": columns})
-    fetched = fetch("reviews.csv", downloads=root / "downloads", root=root)
-    (root / "raw").mkdir(), (root / "splits").mkdir()
-    write_raw_data(fetched, root / "raw", required_columns=data.required_columns)
+    data = DataSection.model_validate({"source": "reviews.csv", "columns": columns, "augmentation": {"below": 0}})
+    source = RawSource(fetch("reviews.csv", Access(downloads=root / "downloads", root=root)))
+    write_raw_data([source], root / "raw", required_columns=data.columns.required)
     write_cleaned_splits(root / "raw", root / "splits", data)
     return root / "splits"
 

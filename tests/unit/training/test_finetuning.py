@@ -1,15 +1,24 @@
 import json
 import math
+import random
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 
+from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
 from luthier.errors import ModelError, NonFiniteLossError
 from luthier.training import finetuning
-from luthier.training.finetuning import build_trainer, finetune, trainable_model
+from luthier.training.finetuning import FineTuning, build_trainer, finetune, mean_loss, trainable_model
+from luthier.training.tokens import write_tokens
+from tests.conftest import GOOD, PLAIN
 
 
 def ignore(values, step) -> None:
@@ -71,11 +80,12 @@ def test_the_parameters_of_lora_are_r_times_the_sides_of_its_layers_and_the_head
     assert model.num_parameters(only_trainable=True) == 4 * layers + head
 
 
+@pytest.mark.parametrize("weights", [None, (0.2, 3.0)])
 @pytest.mark.parametrize("shape", [(8, 2), (4, 4), (6, 3)])
-def test_accumulated_gradients_equal_those_of_the_large_batch(fine_tuning, tmp_path, shape):
+def test_accumulated_gradients_equal_those_of_the_large_batch(fine_tuning, tmp_path, shape, weights):
     def first_step(batch_size: int, accumulation: int) -> dict:
         settings = {"batch_size": batch_size, "gradient_accumulation": accumulation, "precision": "float32"}
-        job = fine_tuning("lora", group_by_length=False, **settings)
+        job = replace(fine_tuning("lora", group_by_length=False, **settings), class_weights=weights)
         trainer = build_trainer(job, trainable_model(job), tmp_path / f"{batch_size}x{accumulation}", extra=[])
         trainer.train()
         return trainer.state.log_history[0]
@@ -120,3 +130,85 @@ def test_early_stopping_keeps_the_best_checkpoint_and_not_the_last(fine_tuning, 
     assert facts.stopped_early
     assert facts.best_score == max(scores)
     assert len(scores) == scores.index(max(scores)) + 3
+
+
+def test_the_weighted_loss_is_torchs_own_but_for_the_divisor():
+    torch.manual_seed(1)
+    logits, labels, weights = torch.randn(50, 3), torch.randint(3, (50,)), (0.3, 1.0, 4.0)
+    torchs = torch.nn.functional.cross_entropy(logits, labels, weight=torch.tensor(weights))
+    of_labels = torch.tensor(weights)[labels]
+    outputs = {"logits": logits}
+    assert mean_loss(outputs, labels, class_weights=weights) == pytest.approx(float(torchs * of_labels.sum() / 50))
+    rows = -logits.log_softmax(dim=1)[torch.arange(50), labels]
+    assert mean_loss(outputs, labels, 200, class_weights=weights) == pytest.approx(
+        float((of_labels * rows).sum() / 200)
+    )
+    assert mean_loss(outputs, labels, class_weights=(1, 1, 1)) == pytest.approx(float(mean_loss(outputs, labels)))
+
+
+def with_a_rare_label(job: FineTuning, folder: Path) -> FineTuning:
+    """Five rows in a hundred are of label 1, and have a word that as many as 15 of the others have too."""
+    chance = random.Random(1)
+    for split, rows in (("train", 3000), ("validation", 400)):
+        labels = [int(row % 20 == 0) for row in range(rows)]
+        texts = [
+            " ".join([*chance.sample(PLAIN, 4), "grim" if label or chance.random() < 0.16 else chance.choice(GOOD)])
+            for label in labels
+        ]
+        pq.write_table(pa.table({"text": texts, "label_id": labels}), folder / f"{split}.parquet")
+    write_tokens(folder, job.model, job.task, max_length=16, folder=folder / "tokens")
+    return replace(job, tokens=folder / "tokens")
+
+
+def test_weights_find_the_rare_label_that_plain_training_does_not(fine_tuning, tmp_path):
+    weights = class_weights({"false": 2850, "true": 150})
+    job = with_a_rare_label(fine_tuning("full", learning_rate=2e-3, epochs=1), tmp_path)
+    recalls = []
+    for name, given in (("plain", None), ("weighted", (weights["false"], weights["true"]))):
+        weighted = replace(job, class_weights=given)
+        trainer = build_trainer(weighted, trainable_model(weighted), tmp_path / name, extra=[])
+        trainer.train()
+        found = trainer.predict(trainer.eval_dataset)
+        recalls.append(np.mean(found.predictions.argmax(axis=1)[found.label_ids == 1]))
+    plain, balanced = recalls
+    assert balanced > plain + 0.5
+
+
+class _Embeddings(transformers.TrainerCallback):
+    """What the embeddings of two tokens are in training, twice, and in evaluation."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+
+    def on_step_end(self, args, state, control, *, model, **_):
+        inner = model.base_model.model if hasattr(model, "peft_config") else model
+        embeddings, tokens = inner.get_input_embeddings(), torch.tensor([[7, 8]])
+        in_training = [embeddings(tokens).detach().float() for _ in range(2)]
+        self.seen.append((*in_training, embeddings.weight[tokens].detach().float()))
+
+
+@pytest.mark.parametrize("dropout", ["adapter", "model"])
+@pytest.mark.parametrize("kind", ["full", "lora", "qlora"])
+def test_neftune_adds_noise_of_its_size_while_training_and_only_then(fine_tuning, tmp_path, kind, dropout):
+    job = fine_tuning(kind, neftune_alpha=5.0, epochs=1, dropout=dropout)
+    model, probe = trainable_model(job), _Embeddings()
+    trainer = build_trainer(job, model, tmp_path / "work", extra=[probe])
+    trainer.train()
+    assert len(probe.seen) > 5
+    for one, other, stored in probe.seen:
+        limit = 5.0 / math.sqrt(one.shape[1] * one.shape[2])
+        assert not torch.equal(one, other)
+        assert limit / 2 < (one - stored).abs().max() <= limit * 1.01
+    embeddings = [module for module in trainer.model.modules() if isinstance(module, torch.nn.Embedding)]
+    assert not any(module._forward_hooks for module in embeddings)
+
+
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_neftune_changes_what_is_learned_and_not_what_is_stored_or_scored(fine_tuning, tmp_path, kind):
+    plain, _ = trained(fine_tuning(kind), tmp_path / "plain")
+    noisy, facts = trained(fine_tuning(kind, neftune_alpha=5.0), tmp_path / "noisy")
+    again, _ = trained(fine_tuning(kind, neftune_alpha=5.0), tmp_path / "again")
+    (one,), (other,) = plain.glob("*.safetensors"), noisy.glob("*.safetensors")
+    assert load_file(one).keys() == load_file(other).keys()
+    assert weights(plain) != weights(noisy) == weights(again)
+    assert facts.best_score == facts.rescored

@@ -1,0 +1,1 @@
+"""The data report: what the splits hold, how long their texts are, what was rejected, and whether anything leaked."""

@@ -1,0 +1,69 @@
+"""Fields of the data section held against each other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from luthier.recipe.problems import NOTHING, Places, Problem
+from luthier.recipe.schema import DataSection
+
+STRATIFIABLE = ("single", "multi")
+
+
+def default_split(data: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What ``data.split.by`` is where the recipe is silent, and the field that decides; None: the general default."""
+    columns = data.get("columns")
+    named = columns if isinstance(columns, dict) else {}
+    if "train" in data:
+        return "given", "data.train"
+    for column, by in (("split", "given"), ("time", "time"), ("group", "group")):
+        if column in named:
+            return by, f"data.columns.{column}"
+    return None if data.get("label_kind", "single") in STRATIFIABLE else ("random", "data.label_kind")
+
+
+def data_problems(data: DataSection, places: Places) -> list[Problem]:
+    """What one field says that another contradicts."""
+    return [places.problem(f"data.{field}", received, rule) for field, received, rule in _contradictions(data)]
+
+
+def _contradictions(data: DataSection) -> Iterator[tuple[str, object, str]]:
+    yield from _of_sources(data)
+    yield from _of_split(data)
+    if data.labels is not None and data.label_kind in ("number", "text"):
+        yield "labels", data.labels, f"means nothing for label_kind {data.label_kind}"
+    if data.label_map is not None and data.label_kind in ("number", "text", "spans"):
+        yield "label_map", data.label_map, f"means nothing for label_kind {data.label_kind}"
+    if data.balance != "none" and data.label_kind != "single":
+        yield "balance", data.balance, "needs label_kind single"
+
+
+def _of_sources(data: DataSection) -> Iterator[tuple[str, object, str]]:
+    given = {split: getattr(data, split) for split in ("train", "validation", "test")}
+    named = [split for split, source in given.items() if source is not None]
+    if data.source is None and not named:
+        yield "source", NOTHING, "is required, or train and test"
+    if data.source is not None and named:
+        yield named[0], given[named[0]], "stands instead of source; leave one of them out"
+    if data.source is None and named:
+        yield from ((split, NOTHING, "is required without source") for split in ("train", "test") if not given[split])
+    uris = [uri for uris in data.sources.values() for uri in uris]
+    if data.sha256 is not None and len(uris) > 1:
+        yield "sha256", data.sha256, "is of a single source; with several, end each URI in #sha256=..."
+    asks = [uri.startswith("sql://") for uri in uris]
+    if data.query is None and any(asks):
+        yield "query", NOTHING, "is required for a sql:// source"
+    if data.query is not None and uris and not any(asks):
+        yield "query", data.query, "needs a sql:// source"
+
+
+def _of_split(data: DataSection) -> Iterator[tuple[str, object, str]]:
+    by, columns = data.split.by, data.columns
+    for needed in ("group", "time"):
+        if by == needed and getattr(columns, needed) is None:
+            yield "split.by", by, f"needs data.columns.{needed}"
+    if by == "given" and data.train is None and columns.split is None:
+        yield "split.by", by, "needs data.train and data.test, or data.columns.split"
+    if by != "given" and (data.train is not None or columns.split is not None):
+        yield "split.by", by, "must be given where the source says the split"
+    if columns.time is not None and by != "time":
+        yield "columns.time", columns.time, "is used by data.split.by: time alone"

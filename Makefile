@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RECIPE ?= reviews
 
-export HF_HUB_OFFLINE := 1
-
 .PHONY: setup demo finetune ui test check bench
 
 setup: $(STAMP)
@@ -26,7 +24,7 @@ ui: setup
 	@$(BIN)/luthier ui
 
 test: setup
-	$(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
 check: setup
 	$(BIN)/ruff check .
@@ -38,3 +36,5 @@ check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/training_speed.py
+	$(BIN)/python benchmarks/data_scale.py
+	$(BIN)/python benchmarks/naive_split.py questions

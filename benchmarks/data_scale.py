@@ -28,7 +28,6 @@ from luthier.data.records import Row
 from luthier.data.splits import write_cleaned_splits
 from luthier.data.text import normalised
 from luthier.data_report.lengths import token_lengths
-from luthier.models.snapshot import write_base_model
 from luthier.recipe.schema import DataSection
 from luthier.sources import Access, fetch
 from resources.home import PROJECT, luthier_home
@@ -98,6 +97,9 @@ def _key(words: list[str]) -> str:
 
 def measure(rows: int, work: Path) -> dict[str, float]:
     """Seconds of each stage, and what became of planted and of distinct rows."""
+    # Not above: worker processes import this module too.
+    from luthier.models.snapshot import write_base_model
+
     access = Access(downloads=luthier_home() / "downloads", root=PROJECT, allowed=(work,))
     near = write_rows(work / "rows.csv", rows, pieces(access))
     data = DataSection.model_validate(

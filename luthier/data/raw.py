@@ -18,7 +18,9 @@ from luthier.sources.fetched import Fetched
 log = logging.getLogger(__name__)
 
 ROWS, REJECTED, FACTS = "rows.parquet", "rejected.parquet", "facts.json"
-REJECTED_SCHEMA = pa.schema({"file": pa.string(), "line": pa.int64(), "reason": pa.string(), "raw": pa.string()})
+REJECTED_SCHEMA = pa.schema(
+    {"file": pa.string(), "line": pa.int64(), "kind": pa.string(), "reason": pa.string(), "raw": pa.string()}
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def write_raw_data(
         for file, split, record in _records(sources, form, pattern):
             if isinstance(record, Rejection):
                 reasons[record.kind] += 1
-                rejected.add((file, record.line, record.reason, record.raw))
+                rejected.add((file, record.line, record.kind, record.reason, record.raw))
             else:
                 rows.add((*map(record.values.get, columns), file, record.line, split))
     facts = RawFacts(

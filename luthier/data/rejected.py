@@ -1,4 +1,4 @@
-"""rejected.parquet: every record that is in no split, with file, line, reason and content."""
+"""rejected.parquet: every record that is in no split, with file, line, kind of reason, reason and content."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,8 +10,11 @@ from luthier.data.raw import REJECTED, REJECTED_SCHEMA, ROWS
 from luthier.data.records import RESERVED, as_json
 from luthier.data.workers import ROWS_AT_ONCE
 
+# Kind of reason, and reason.
+Why = tuple[str, str]
 
-def write_rejected(raw: Path, folder: Path, reasons: Mapping[int, str]) -> None:
+
+def write_rejected(raw: Path, folder: Path, reasons: Mapping[int, Why]) -> None:
     """Records that raw_data could not read, and the rows in ``reasons`` (by index), by file and line."""
     rows = pa.Table.from_batches(_rejected(raw, reasons), REJECTED_SCHEMA)
     unreadable = pq.read_table(raw / REJECTED, schema=REJECTED_SCHEMA)
@@ -19,7 +22,7 @@ def write_rejected(raw: Path, folder: Path, reasons: Mapping[int, str]) -> None:
     pq.write_table(rejected.sort_by([("file", "ascending"), ("line", "ascending")]), folder / REJECTED)
 
 
-def _rejected(raw: Path, reasons: Mapping[int, str]) -> Iterator[pa.RecordBatch]:
+def _rejected(raw: Path, reasons: Mapping[int, Why]) -> Iterator[pa.RecordBatch]:
     start = 0
     with pq.ParquetFile(raw / ROWS) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE):
@@ -28,7 +31,8 @@ def _rejected(raw: Path, reasons: Mapping[int, str]) -> Iterator[pa.RecordBatch]
                 {
                     "file": row["_file"],
                     "line": row["_line"],
-                    "reason": reasons[start + offset],
+                    "kind": reasons[start + offset][0],
+                    "reason": reasons[start + offset][1],
                     "raw": as_json({name: value for name, value in row.items() if name not in RESERVED}),
                 }
                 for offset, row in zip(chosen, batch.take(pa.array(chosen, pa.int64())).to_pylist(), strict=True)

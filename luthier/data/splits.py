@@ -20,7 +20,7 @@ from luthier.data.content import ranks
 from luthier.data.deduplication import ANSWER_GIVEN_AWAY, DUPLICATE, NEAR_DUPLICATE, SPLIT_GROUP, Deduplication
 from luthier.data.label_ids import LABEL_IDS, label_counts, label_ids, label_names
 from luthier.data.raw import FACTS, RawFacts, read_raw_facts, require_columns
-from luthier.data.rejected import write_rejected
+from luthier.data.rejected import Why, write_rejected
 from luthier.data.splitting import SPLITS, TRAIN
 from luthier.data.tables import write_facts
 from luthier.data.training_rows import AddedRows, HeldOut, added_rows
@@ -107,11 +107,12 @@ class Divided:
         chosen = np.flatnonzero(self.splits > SPLITS.index(TRAIN))
         return HeldOut(self.rows.table["key"].take(chosen), self.rows.bands[chosen])
 
-    def reasons(self) -> dict[int, str]:
+    def reasons(self) -> dict[int, Why]:
         """Why raw rows are in no split."""
-        dropped, row = self.rows.dropped, self.rows.column("row")
-        cleaning = dict(zip(dropped["row"].to_pylist(), dropped["reason"].to_pylist(), strict=True))
-        return cleaning | {int(row[index]): reason for index, (_, reason) in self.same.why.items()}
+        rows, kinds, reasons = self.rows.dropped.to_pydict().values()
+        cleaning = dict(zip(rows, zip(kinds, reasons, strict=True), strict=True))
+        place = self.rows.column("row")
+        return cleaning | {int(place[index]): why for index, why in self.same.why.items()}
 
     def _table(self, chosen: np.ndarray) -> pa.Table:
         taken = self.rows.table.select(["row", "text", "label", "group"]).take(chosen)

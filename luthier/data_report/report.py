@@ -1,10 +1,9 @@
 """The data report of one recipe: what a cleaned_splits folder holds, gathered for people to judge."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ from luthier.data.tables import read_facts, write_facts
 from luthier.data_report.lengths import SPLITS, Lengths, evenly_spaced
 
 PREVIEW_ROWS, EXAMPLES_A_REASON, MOST_REASONS, MOST_EXAMPLES = 5, 3, 20, 10
-TEXT_LENGTH, RAW_LENGTH, SHAPE_LENGTH = 400, 200, 40
-# What differs between two reasons of one kind: names in quotes and numbers.
-VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*")
+TEXT_LENGTH, RAW_LENGTH = 400, 200
 
 
 @dataclass(frozen=True)
@@ -108,19 +105,18 @@ def _label(value: Any) -> str:
 
 
 def _rejected_examples(path: Path) -> tuple[RejectedExample, ...]:
-    """Up to three for each reason, whatever numbers and names it mentions; the most frequent reason first."""
+    """Up to three for each kind of reason, the most frequent kind first."""
     seen: Counter[str] = Counter()
     examples: dict[str, list[RejectedExample]] = {}
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=[field.name for field in fields(RejectedExample)]):
-            for number, reason in enumerate(batch["reason"].to_pylist()):
-                shape = VARYING.sub("…", reason)[:SHAPE_LENGTH]
-                seen[shape] += 1
-                if seen[shape] <= EXAMPLES_A_REASON:
-                    (row,) = batch.slice(number, 1).to_pylist()
-                    example = RejectedExample(**_cut(row, RAW_LENGTH))
-                    examples.setdefault(shape, []).append(example)
-    return tuple(example for shape, _ in seen.most_common(MOST_REASONS) for example in examples[shape])
+        for batch in file.iter_batches():
+            for number, kind in enumerate(batch["kind"].to_pylist()):
+                seen[kind] += 1
+                if seen[kind] <= EXAMPLES_A_REASON:
+                    row = batch.slice(number, 1).to_pylist()[0]
+                    example = RejectedExample(row["file"], row["line"], row["reason"], _cut(row["raw"], RAW_LENGTH))
+                    examples.setdefault(kind, []).append(example)
+    return tuple(example for kind, _ in seen.most_common(MOST_REASONS) for example in examples[kind])
 
 
 def _cut(value: Any, length: int = TEXT_LENGTH) -> Any:

@@ -56,13 +56,17 @@ def verdict_sentence(report: "DataReport") -> str:
 def rows_sentence(report: "DataReport") -> str:
     """What became of the rows that were read."""
     rows = report.rows
-    parts = [f"{counted(rows['rejected'], 'row')} of {rows['raw']:,} rejected ({share(rows['rejected'], rows['raw'])})"]
+    used = sum(rows[split] for split in SPLITS)
+    parts = [
+        f"{counted(rows['raw'], 'row')} read: {used:,} used",
+        f"{rows['duplicates']:,} left out because another row says the same",
+        f"{rows['rejected']:,} rejected as bad ({share(rows['rejected'], rows['raw'])})",
+    ]
     if rows["not_sampled"]:
         parts.append(f"{rows['not_sampled']:,} not sampled")
     if rows["augmented"]:
-        parts.append(f"{rows['augmented']:,} made for training")
-    bad = f"Rows that are bad, duplicates apart: {share(report.facts['bad_share'], 1)}."
-    return f"{_listed(parts)}. {bad}"
+        parts.append(f"and {rows['augmented']:,} made for training")
+    return f"{_listed(parts)}."
 
 
 def truncation_sentence(report: "DataReport") -> str:
@@ -96,7 +100,7 @@ def nearest_sentence(report: "DataReport") -> str:
     nearest = report.leaks["nearest"]
     if nearest is None:
         return "No two texts of different splits came near each other."
-    return f"The nearest texts of two splits have a similarity of {nearest['similarity']:.2f}."
+    return f"The nearest texts of two splits have a similarity of {nearest['similarity']:.3f}."
 
 
 def division_sentence(report: "DataReport") -> str:

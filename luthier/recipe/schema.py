@@ -170,7 +170,7 @@ class DataSection(Section):
     """The rows, and how they become splits."""
 
     source: Sources | None = Field(
-        default=None, description="Where the rows are, one URI or several: see the guide to sources."
+        default=None, description="Where the rows are, one URI or several; docs/data.md lists the forms."
     )
     train: Sources | None = Field(default=None, description="Instead of source: the training rows as given.")
     validation: Sources | None = Field(
@@ -178,7 +178,8 @@ class DataSection(Section):
     )
     test: Sources | None = Field(default=None, description="With train: the test rows as given; none is ever removed.")
     sha256: Sha256 | None = Field(
-        default=None, description="SHA-256 of the wheel or file, where source names one; enforced when given."
+        default=None,
+        description="SHA-256 of a single source; enforced when given. Several take #sha256= at their ends.",
     )
     query: Name | None = Field(default=None, description="What a sql:// source is asked.")
     format: DataFormat | None = Field(default=None, description="The files' form, where the suffix does not tell it.")
@@ -250,7 +251,7 @@ class DataSection(Section):
 class BaseModelSection(Section):
     """The pretrained model."""
 
-    source: Name = Field(description="wheel://NAME==VERSION/PATH or a path: a model folder or a GGUF file.")
+    source: Name = Field(description="A path, wheel://, hub:// or a remote URI: a model folder or a GGUF file.")
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of the wheel or file; enforced when given.")
 
 

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from luthier.data.raw import REJECTED_SCHEMA
 from luthier.data_report.lengths import Lengths
 from luthier.data_report.report import DataReport, data_report
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> & [red]$q$[/red] ]]> --> {{ 7 * 7 }}'
 ROW_SCHEMA = pa.schema({"row": pa.int64(), "text": pa.string(), "label": pa.string(), "label_id": pa.int64()})
-REJECTED_SCHEMA = pa.schema({"file": pa.string(), "line": pa.int64(), "reason": pa.string(), "raw": pa.string()})
 SIZES = {"train": 60, "validation": 20, "test": 20}
 NEAREST = {"similarity": 0.75, "split_a": "train", "row_a": 3, "split_b": "test", "row_b": 90}
 
@@ -35,7 +35,7 @@ def facts_of(labels: Sequence[str], text: str) -> dict[str, Any]:
         "near_duplicates": {
             "pairs": 2,
             "threshold": 0.8,
-            "examples": [{"similarity": 0.93, "kept": text, "dropped": text}],
+            "examples": [{"similarity": 0.93, "first": text, "second": text}],
         },
         "pii": {},
         "split_by": "stratified",
@@ -79,7 +79,9 @@ def splits(tmp_path: Path) -> Callable[..., Path]:
                 [(row, f"{text} {row}", labels[row % len(labels)], row % len(labels)) for row in numbers],
             )
             start += size
-        records = list(rejected) or [("a.csv", 3, f"label {text!r} is not one of 'no', 'yes'", text)]
+        records = list(rejected) or [
+            ("a.csv", 3, "label not in labels", f"label {text!r} is not one of 'no', 'yes'", text)
+        ]
         columns = [pa.array([row[place] for row in records], type=f.type) for place, f in enumerate(REJECTED_SCHEMA)]
         pq.write_table(pa.table(columns, schema=REJECTED_SCHEMA), tmp_path / "rejected.parquet")
         (tmp_path / "facts.json").write_text(json.dumps({**facts_of(labels, text), **facts}))

@@ -78,7 +78,7 @@ def test_the_page_answers_top_down(make_report: Make) -> None:
     text = " ".join(Page(render_page(make_report())).text.split())
     order = [
         "No leak found between 100 rows in three splits.",
-        "7 rows of 107 rejected",
+        "107 rows read: 100 used",
         "Splits and labels",
         "Lengths",
         "No text is longer than max_length 16",

@@ -31,9 +31,12 @@ def test_rows_without_labels_have_no_picture_of_their_balance(make_report: Make,
 
 def test_reasons_show_three_examples_whatever_they_mention_and_frequent_ones_come_first(make_report: Make) -> None:
     rejected = [
-        ("a.csv", 2, "empty text", ""),
-        *(("a.csv", line, f"duplicate of line {line % 7}", "x" * 900) for line in range(10, 30)),
-        *(("b.csv", line, f"label 'l{line}' is not one of 'no', 'yes'", "raw") for line in range(40, 45)),
+        ("a.csv", 2, "empty text", "empty text", ""),
+        *(("a.csv", line, "duplicate", f"duplicate of line {line % 7}", "x" * 900) for line in range(10, 30)),
+        *(
+            ("b.csv", line, "label not in labels", f"label 'l{line}' is not one of 'no', 'yes'", "raw")
+            for line in range(40, 45)
+        ),
     ]
     examples = make_report(rejected=rejected).rejected
     assert [(example.file, example.line) for example in examples] == [
@@ -54,11 +57,11 @@ def test_previews_are_five_rows_from_all_over_each_split(make_report: Make) -> N
 
 
 def test_long_texts_are_cut_and_examples_are_few(make_report: Make) -> None:
-    example = {"similarity": 0.9, "kept": "k" * 5000, "dropped": "d"}
+    example = {"similarity": 0.9, "first": "k" * 5000, "second": "d"}
     near = {"pairs": 99, "threshold": 0.8, "examples": [example] * 99}
     report = make_report(text="t" * 5000, near_duplicates=near)
     assert len(report.facts["near_duplicates"]["examples"]) == 10
-    assert len(report.facts["near_duplicates"]["examples"][0]["kept"]) == 400
+    assert len(report.facts["near_duplicates"]["examples"][0]["first"]) == 400
     assert len(report.leaks["nearest"]["text_a"]) == len(report.previews["test"][0].text) == 400
     assert report.facts["near_duplicates"]["pairs"] == 99
 

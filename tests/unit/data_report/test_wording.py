@@ -42,8 +42,8 @@ def test_rows_that_were_made_or_not_sampled_are_said(make_report: Make) -> None:
     report = make_report()
     report.rows.update(not_sampled=1200, augmented=40)
     assert rows_sentence(report) == (
-        "7 rows of 107 rejected (6.5 %), 1,200 not sampled, 40 made for training. "
-        "Rows that are bad, duplicates apart: 2.0 %."
+        "107 rows read: 100 used, 5 left out because another row says the same, 7 rejected as bad (6.5 %), "
+        "1,200 not sampled, and 40 made for training."
     )
 
 

@@ -28,7 +28,7 @@ from luthier.data.records import Row
 from luthier.data.splits import write_cleaned_splits
 from luthier.data.text import normalised
 from luthier.data_report.lengths import token_lengths
-from luthier.recipe.schema import DataSection
+from luthier.recipe.data_section import DataSection
 from luthier.sources import Access, fetch
 from resources.home import PROJECT, luthier_home
 

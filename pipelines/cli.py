@@ -201,12 +201,12 @@ def check(
     overrides: Overrides = [],  # noqa: B006 (typer reads it)
 ) -> None:
     """Report every problem of the recipes at once, without downloading anything."""
-    from pipelines.preflight import check_before_run
+    from pipelines.preflight import check_before_run, require_trainable
 
     failed: list[str] = []
     for name in recipes or recipe_names(recipes_folder()):
         try:
-            check_before_run(name, overrides)
+            require_trainable(check_before_run(name, overrides))
         except RecipeError as error:
             failed.append(str(error))
         else:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from luthier.recipe.data_section import DataSection
 from luthier.recipe.facts import check_recipe
 from luthier.recipe.problems import RecipeError
 from luthier.recipe.resolving import ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, DataSection
+from luthier.recipe.schema import BaseModelSection
 from luthier.sources import NotDownloadedError
 from luthier.tasks import TASKS
 from resources.artifact_store import ArtifactStore

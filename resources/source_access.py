@@ -1,7 +1,8 @@
 """What sources may touch, and the sources of a recipe made local."""
 
 from luthier.data.raw import RawSource
-from luthier.recipe.schema import BaseModelSection, DataSection
+from luthier.recipe.data_section import DataSection
+from luthier.recipe.schema import BaseModelSection
 from luthier.sources import Access, Fetched, fetch
 from resources.artifact_store import ArtifactStore
 from resources.home import data_roots

@@ -11,7 +11,7 @@ from luthier.data.splitting import SPLITS, TEST, TRAIN, VALIDATION, Shares, by_c
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 NOWHERE = -1
 

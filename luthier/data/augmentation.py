@@ -10,7 +10,7 @@ from luthier.data.text import normalised
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import Augmentation
+    from luthier.recipe.data_section import Augmentation
 
 FillMasks = Callable[[Sequence[str], Sequence[Sequence[int]]], list[str]]
 """Texts, and for each the indices of the words to replace; the new texts."""

@@ -21,7 +21,7 @@ from luthier.data.workers import ROWS_AT_ONCE, in_order
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 TARGETS = {
     "single": pa.string(),

@@ -15,7 +15,7 @@ from luthier.data.text import clean_in_place, clean_lines, clean_text, normalise
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 SPLITS = dict.fromkeys(("validation", "valid", "val", "dev"), "validation") | {"train": "train", "test": "test"}
 

@@ -19,7 +19,7 @@ from luthier.data.text import normalised
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import Duplicates
+    from luthier.recipe.data_section import Duplicates
 
 CONFLICTING = "conflicting labels"
 DUPLICATE = "duplicate"

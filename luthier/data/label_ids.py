@@ -10,7 +10,7 @@ from luthier.data.clean_table import CleanTable
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 LABEL_IDS = {"single": pa.int64(), "multi": pa.list_(pa.int64())}
 

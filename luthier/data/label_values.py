@@ -12,7 +12,7 @@ from luthier.data.text import clean_text
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 LONGEST_SHOWN = 60
 MOST_SHOWN = 20

@@ -27,7 +27,7 @@ from luthier.data.training_rows import AddedRows, HeldOut, added_rows
 
 if TYPE_CHECKING:
     from luthier.data.augmentation import FillMasks
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from luthier.data.near_duplicates import Banding, band_hashes, similar_pairs
 from luthier.data.text import normalised
 
 if TYPE_CHECKING:
-    from luthier.recipe.schema import DataSection
+    from luthier.recipe.data_section import DataSection
 
 AUGMENTABLE = ("single", "multi", "number")
 REPEATED = "repeated"

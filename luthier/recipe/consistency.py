@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from luthier.recipe.data_section import DataSection
 from luthier.recipe.problems import NOTHING, Places, Problem
-from luthier.recipe.schema import DataSection
 
 STRATIFIABLE = ("single", "multi")
 

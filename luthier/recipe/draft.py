@@ -9,10 +9,11 @@ from pydantic import BaseModel, ValidationError
 from luthier.methods import METHODS, AnyMethod
 from luthier.methods.lora import Lora
 from luthier.recipe.consistency import data_problems, default_split
+from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, DataSection, Recipe
+from luthier.recipe.schema import BaseModelSection, Recipe
 from luthier.recipe.validation import problems_of, without_errors
 from luthier.tasks import TASKS
 

@@ -8,10 +8,11 @@ from luthier.data.expression import Expression
 from luthier.data.template import Template
 from luthier.errors import LuthierError
 from luthier.methods import AnyMethod
+from luthier.recipe.data_section import DataSection
 from luthier.recipe.draft import Draft
 from luthier.recipe.problems import Places, Problem, nearest
 from luthier.recipe.resolving import ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, DataSection
+from luthier.recipe.schema import BaseModelSection
 
 Sourced = TypeVar("Sourced", DataSection, BaseModelSection)
 Fact = TypeVar("Fact")

@@ -87,6 +87,11 @@ def test_a_recipe_materialized_by_clicking_is_found_in_mlflow_and_one_ctrl_c_sto
         page.goto(f"{pages.dagster}/assets/evaluation_report?partition=tiny")
         expect(page.get_by_text("against a target of 0.1").first).to_be_visible(timeout=60_000)
         page.screenshot(path=tmp_path / "report.png")
+        page.goto(f"{pages.dagster}/assets/cleaned_splits?partition=tiny")
+        expect(page.get_by_text("No leak found between 240 rows in three splits.").first).to_be_visible(timeout=60_000)
+        for shown in ("splits by label", "lengths", "rejected by reason", "nearest texts", "preview", "report"):
+            expect(page.get_by_text(shown, exact=True).first).to_be_visible()
+        page.screenshot(path=tmp_path / "splits.png", full_page=True)
 
         page.goto(f"{pages.mlflow}/#/experiments")
         page.get_by_text("Model training", exact=True).click(timeout=60_000)

@@ -8,7 +8,7 @@ import pytest
 
 from luthier.data.raw import RawSource, write_raw_data
 from luthier.data.splits import write_cleaned_splits
-from luthier.recipe.schema import DataSection
+from luthier.recipe.data_section import DataSection
 from luthier.sources.fetched import Fetched
 
 SPLITS = ("train", "validation", "test")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from luthier.data.augmentation import NewRow, augment
 from luthier.data.text import clean_text, normalised
 from luthier.errors import DataError
-from luthier.recipe.schema import Augmentation
+from luthier.recipe.data_section import Augmentation
 
 WORDS = [f"w{index}" for index in range(100)]
 KINDS = ["swap", "delete", "insert"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from luthier.data.cleaning import Cleaner, CleanRow, Dropped
 from luthier.data.text import normalised
 from luthier.errors import DataError
-from luthier.recipe.schema import DataSection
+from luthier.recipe.data_section import DataSection
 
 COLUMNS = ["text", "title", "label", "id", "author", "when", "part"]
 

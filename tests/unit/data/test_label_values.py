@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from luthier.data.label_values import Labels, Target, Unusable
 from luthier.errors import DataError
-from luthier.recipe.schema import DataSection
+from luthier.recipe.data_section import DataSection
 
 TEXT = "Ann met Bob in Rome"
 

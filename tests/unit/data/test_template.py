@@ -28,5 +28,5 @@ def test_a_missing_column_is_empty_and_no_column_at_all_is_no_text() -> None:
 
 @pytest.mark.parametrize("text", ["{title", "title}", "{}", "{ }", "{{title}}", "{a}{", "{a{b}}"])
 def test_what_is_no_template_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="brace|names no column"):
+    with pytest.raises(DataError, match=r"brace|names no column"):
         Template.parse(text)

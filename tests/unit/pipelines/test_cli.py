@@ -104,6 +104,28 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
     assert outside == {"home", "recipes", "reviews.csv", "texts.txt"}
 
 
+def test_data_shows_the_splits_and_says_which_labels_are_not_trained_on(project, tiny_bert, write_recipe):
+    with (project / "reviews.csv").open("a") as file:
+        file.write("900,1.5,good lovely film extra\n901,1.5,GOOD lovely film: extra\n902,many,no number here\n903\n")
+    write_recipe(base=tiny_bert)
+    shown = luthier("data", "tiny", COLUMNS="120")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    for said in ("No leak found", "label not computable", "wrong number of fields", "duplicate", "report.html"):
+        assert said in shown.stdout
+    made = {path.name for path in (project / "home" / "artifacts").iterdir()}
+    assert made == {"raw_data", "base_model", "cleaned_splits", "data_report"}
+
+    limited = luthier("data", "tiny", "--set", "data.cleaning.max_rejected=0.001")
+    assert limited.returncode == 1
+    assert "rejected because" in limited.stdout and "rejections_within_limit" in limited.stdout
+
+    numbers = ("--set", "data.label_kind=number", "--set", "data.columns.label=sentiment", "--set", "data.labels=null")
+    assert luthier("data", "tiny", *numbers).returncode == 0
+    refused = luthier("run", "tiny", *numbers)
+    assert refused.returncode == 2
+    assert "text-classification trains on single; luthier data tiny" in refused.stderr
+
+
 def test_sync_says_what_is_left_and_sends_it_once_mlflow_is_back(project, monkeypatch):
     away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     tracking = Tracking(home=str(project / "home"), patience=1.0)

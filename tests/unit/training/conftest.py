@@ -10,7 +10,8 @@ from luthier.data.raw import RawSource, write_raw_data
 from luthier.data.splits import write_cleaned_splits
 from luthier.methods import Method
 from luthier.models.quantization import write_quantized_model
-from luthier.recipe.schema import DataSection, TrainingSection
+from luthier.recipe.data_section import DataSection
+from luthier.recipe.schema import TrainingSection
 from luthier.sources import Access, fetch
 from luthier.tasks import TASKS
 from luthier.training.compute import choose_compute

@@ -1,0 +1,226 @@
+"""The ``data`` section of a recipe: where the rows are, how they are cleaned and divided."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from luthier.data.expression import Expression
+from luthier.data.plain_text import compiled
+from luthier.data.template import Template
+from luthier.errors import DataError
+from luthier.recipe.section import Name, Section, Seed, Sha256
+
+Sources = Name | Annotated[list[Name], Field(min_length=1)]
+DataFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "text", "orange"]
+LabelKind = Literal["single", "multi", "number", "spans", "text"]
+
+
+class Columns(Section):
+    """Where the parts of a row are."""
+
+    text: Name = Field(
+        description="The column that holds the text, or a template over columns such as '{title}. {body}'."
+    )
+    label: Name = Field(description="A column, or an expression over columns such as 'sentiment > 0'.")
+    id: Name | None = Field(default=None, description="A column that names each row once; a repeated id is rejected.")
+    group: Name | None = Field(
+        default=None, description="A column whose values (an author, a patient) never stand in two splits."
+    )
+    time: Name | None = Field(
+        default=None, description="A column with dates, ISO 8601 times or numbers, for data.split.by: time."
+    )
+    split: Name | None = Field(
+        default=None, description="A column that says train, validation or test, for data.split.by: given."
+    )
+
+    @field_validator("label")
+    @classmethod
+    def _is_an_expression(cls, label: str) -> str:
+        try:
+            expression = Expression.parse(label)
+        except DataError as error:
+            raise ValueError("; ".join(part for part in (error.what, error.remedy) if part)) from None
+        if not expression.columns:
+            raise ValueError("names no column; write it as in 'sentiment > 0'")
+        return label
+
+    @field_validator("text")
+    @classmethod
+    def _is_a_template(cls, text: str) -> str:
+        try:
+            Template.parse(text)
+        except DataError as error:
+            raise ValueError("; ".join(part for part in (error.what, error.remedy) if part)) from None
+        return text
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The columns that the source must have."""
+        single = {name for name in (self.id, self.group, self.time, self.split) if name is not None}
+        return Expression.parse(self.label).columns | Template.parse(self.text).columns | single
+
+
+class Cleaning(Section):
+    """What is done to each row before it is counted as usable."""
+
+    repair: bool = Field(default=True, description="Repair text that was decoded wrongly, as in 'cafÃ©'.")
+    html: Literal["strip", "keep"] = Field(
+        default="strip", description="Take HTML tags, comments and scripts out and turn entities into characters."
+    )
+    missing: list[str] = Field(
+        default=[], description="Texts that mean a missing value, such as NA; none does unless it is listed."
+    )
+    min_characters: int = Field(default=1, ge=1, le=100_000_000, description="A shorter text is rejected.")
+    max_characters: int = Field(default=100_000, ge=1, le=100_000_000, description="A longer text is rejected.")
+    over_long: Literal["truncate", "drop", "refuse"] = Field(
+        default="truncate", description="Texts of more than training.max_length tokens: cut, rejected, or an error."
+    )
+    pii: Literal["off", "count", "mask", "reject"] = Field(
+        default="off", description="E-mail addresses, phone and card numbers and keys in texts."
+    )
+    max_rejected: float = Field(
+        default=0.1, ge=0, le=1, description="The share of bad rows, duplicates apart, above which the check fails."
+    )
+
+
+class Duplicates(Section):
+    """What becomes of rows that say the same."""
+
+    exact: Literal["drop", "together"] = Field(
+        default="drop", description="Texts that are the same after normalisation: the first stays, or all in one split."
+    )
+    near: Literal["drop", "together"] = Field(default="drop", description="The same for nearly the same texts.")
+    threshold: float = Field(
+        default=0.8, ge=0.3, le=1, description="Jaccard similarity of 5-character shingles from which texts are near."
+    )
+    conflicts: Literal["drop", "majority", "keep", "refuse"] = Field(
+        default="drop",
+        description="Rows of one text with several labels: none stays, those of the leading label, all, or an error.",
+    )
+
+
+class Split(Section):
+    """How rows are divided into train, validation and test."""
+
+    test: float = Field(default=0.15, gt=0, lt=1, description="Share of the rows that only the final report reads.")
+    validation: float = Field(
+        default=0.15, gt=0, lt=1, validate_default=True, description="Share of the rows that choose the checkpoint."
+    )
+    by: Literal["stratified", "random", "group", "time", "hash", "given"] = Field(
+        default="stratified",
+        description="What decides a row's split: chance with every label's share kept, chance alone, columns.group, "
+        "columns.time (the newest rows are the test), a hash of the text (adding rows moves none), or the source.",
+    )
+    seed: Seed = Field(default=17, description="Seed of the division and of sampling.")
+
+    @field_validator("validation")
+    @classmethod
+    def _leaves_rows_to_train_on(cls, validation: float, info: ValidationInfo) -> float:
+        total = validation + info.data.get("test", 0.0)
+        if total >= 1:
+            raise ValueError(f"test + validation must be less than 1 and is {total:g}")
+        return validation
+
+
+class Augmentation(Section):
+    """New training rows made from training rows, after splitting."""
+
+    below: int = Field(
+        default=2000,
+        ge=0,
+        le=100_000_000,
+        description="Augment when train has fewer rows than this; 0 turns augmentation off.",
+    )
+    copies: int = Field(default=1, ge=1, le=16, description="New rows for each training row.")
+    kinds: list[Literal["swap", "delete", "insert", "mask"]] = Field(
+        default=["swap", "delete", "insert"],
+        min_length=1,
+        description="What is done in turn: words swapped, deleted, repeated elsewhere, or replaced by what a masked "
+        "language model puts there.",
+    )
+    share: float = Field(default=0.1, gt=0, le=0.5, description="Share of a text's words that change.")
+    model: Name | None = Field(
+        default=None, description="Source of the masked language model for kind mask; the base model by default."
+    )
+
+
+class DataSection(Section):
+    """The rows, and how they become splits."""
+
+    source: Sources | None = Field(
+        default=None, description="Where the rows are, one URI or several; docs/data.md lists the forms."
+    )
+    train: Sources | None = Field(default=None, description="Instead of source: the training rows as given.")
+    validation: Sources | None = Field(
+        default=None, description="With train: the validation rows as given; else a share of train is taken."
+    )
+    test: Sources | None = Field(default=None, description="With train: the test rows as given; none is ever removed.")
+    sha256: Sha256 | None = Field(
+        default=None,
+        description="SHA-256 of a single source, enforced; with several each ends in #sha256=HEX.",
+    )
+    query: Name | None = Field(default=None, description="What a sql:// source is asked.")
+    format: DataFormat | None = Field(default=None, description="The files' form, where the suffix does not tell it.")
+    pattern: Name | None = Field(
+        default=None,
+        description="A regular expression for lines of plain text; its named groups, as in (?P<text>.*), are columns.",
+    )
+    columns: Columns = Field(description="Where the parts of a row are.")
+    label_kind: LabelKind = Field(
+        default="single",
+        description="One label a row; several; a number; spans of the text, as JSON; or a text to be generated.",
+    )
+    labels: list[Name] | None = Field(
+        default=None,
+        min_length=2,
+        description="The values of a label column in label_id order, or an expression's names for false and for true.",
+    )
+    label_map: dict[str, Name] | None = Field(
+        default=None, min_length=1, description="Other names for labels as the source has them; one not listed stays."
+    )
+    label_separator: Name = Field(default=",", description="What stands between the labels of a row with several.")
+    sample: int | None = Field(
+        default=None, ge=10, description="At most this many rows, stratified by label and drawn after cleaning."
+    )
+    cleaning: Cleaning = Field(default=Cleaning(), description="What is done to each row before it counts as usable.")
+    duplicates: Duplicates = Field(default=Duplicates(), description="What becomes of rows that say the same.")
+    split: Split = Field(default=Split(), description="How rows are divided into train, validation and test.")
+    augmentation: Augmentation = Field(
+        default=Augmentation(), description="New training rows made from training rows, after splitting."
+    )
+    balance: Literal["none", "weights", "oversample"] = Field(
+        default="none", description="For rare labels: a greater weight in the loss, or training rows repeated."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _names_columns(cls, pattern: str | None) -> str | None:
+        try:
+            return pattern and compiled(pattern).pattern
+        except DataError as error:
+            raise ValueError("; ".join(part for part in (error.what, error.remedy) if part)) from None
+
+    @field_validator("labels")
+    @classmethod
+    def _name_every_class_once(cls, labels: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        if labels is None:
+            return None
+        if repeated := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"must differ; {', '.join(repeated)} is repeated")
+        columns: Columns | None = info.data.get("columns")
+        if columns and len(labels) != 2 and Expression.parse(columns.label).is_boolean:
+            raise ValueError(f"must be two names, for false and for true of {columns.label!r}")
+        return labels
+
+    @property
+    def sources(self) -> dict[str | None, list[str]]:
+        """The URIs by the split that the recipe gives them; None for rows that are still to be divided."""
+        named = {None: self.source, "train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            split: [given] if isinstance(given, str) else given for split, given in named.items() if given is not None
+        }
+
+    @property
+    def address(self) -> str:
+        """All URIs as one text."""
+        return ", ".join(uri for uris in self.sources.values() for uri in uris)

@@ -72,33 +72,42 @@ class _Lines(Iterator[str]):
 def split_records(lines: Iterable[str], *, delimiter: str, file: str) -> Iterator[Fields | Rejection]:
     """Each record's line and fields, none for a blank line.
 
-    The csv module reads blocks of lines; the record where it fails, or a block ends, is read alone.
+    The csv module reads blocks of lines; the record where it fails, or a block ends, is read alone. So is one of
+    several lines that is not as wide as the first: a quote that was left open met the quote of another row.
     """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     source = _Lines(lines)
-    start, size = source.number, MOST_LINES
+    start, size, width = source.number, MOST_LINES, 0
     while block := source.block(size):
         # Strict, the reader stops at a quote in an odd place: there an earlier one was not closed.
         reader, done = csv.reader(block, delimiter=delimiter, strict=True), 0
         try:
             for fields in reader:
+                width = width or len(fields)
+                if len(fields) != width and reader.line_num > done + 1:
+                    raise csv.Error
                 yield start + done, fields
                 done = reader.line_num
             size = min(2 * size, MOST_LINES)
         except csv.Error:
             size = FEWEST_LINES
             source.give_back(block[done:])
-            yield _next_record(source, delimiter, file)
+            record = _next_record(source, delimiter, file, width)
+            width = width or (0 if isinstance(record, Rejection) else len(record[1]))
+            yield record
         start = source.number
 
 
-def _next_record(source: _Lines, delimiter: str, file: str) -> Fields | Rejection:
+def _next_record(source: _Lines, delimiter: str, file: str, width: int) -> Fields | Rejection:
     start = source.number
     source.begin()
     try:
-        return start, next(csv.reader(source, delimiter=delimiter, strict=True))
+        fields = next(csv.reader(source, delimiter=delimiter, strict=True))
+        if len(fields) == (width or len(fields)) or source.number == start + 1:
+            return start, fields
     except csv.Error:
-        return _alone(source.give_back_all_but_first(), delimiter, file, start)
+        pass
+    return _alone(source.give_back_all_but_first(), delimiter, file, start)
 
 
 def read_delimited(lines: Iterable[str], *, delimiter: str, file: str) -> Iterator[Row | Rejection]:

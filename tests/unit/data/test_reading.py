@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from luthier.data.reading import FORM_OF, TABLE_FORMS, TEXT_FORMS, Rejection, Row, column_names, read_rows
 from luthier.errors import DataError
-from luthier.recipe.schema import DataFormat
+from luthier.recipe.data_section import DataFormat
 
 
 def _read(path: Path, content: bytes) -> tuple[list[tuple[int, dict]], list[tuple[int, str]]]:

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from luthier.data.clean_table import CleanTable
 from luthier.data.content import digests
 from luthier.data.deduplication import Deduplication
-from luthier.data.splitting import SPLITS, TEST, TRAIN, VALIDATION, Shares, by_chance, by_hash, by_time, sample
+from luthier.data.splitting import SPLITS, TEST, TRAIN, VALIDATION, Shares, Strata, by_chance, by_hash, by_time, sample
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
@@ -60,8 +61,15 @@ def _by_chance(
     rows: CleanTable, same: Deduplication, here: np.ndarray, data: "DataSection", shares: Shares
 ) -> np.ndarray:
     stratified = data.split.by in ("stratified", "given") and data.label_kind in ("single", "multi")
-    labels = np.asarray(rows.table["label_key"].take(here).to_pylist()) if stratified else None
-    return by_chance(rows.content[here], same.units()[here], shares, seed=data.split.seed, labels=labels)
+    strata = _strata(rows.table["label_key"].take(here)) if stratified else None
+    return by_chance(rows.content[here], same.units()[here], shares, seed=data.split.seed, strata=strata)
+
+
+def _strata(labels: pa.ChunkedArray) -> Strata:
+    encoded = labels.combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    place = np.argsort(np.argsort(np.asarray(names)))
+    return Strata(place[encoded.indices.to_numpy()], sorted(names))
 
 
 def _given(rows: CleanTable) -> np.ndarray:

@@ -145,25 +145,27 @@ class Deduplication:
         return replace(found, a=unique[found.a], b=unique[found.b], nearest=None)
 
     def _settle_near_duplicates(self) -> None:
-        pairs, settings = self.pairs, self.settings
-        if settings.near == "drop":
+        pairs = self.pairs
+        if self.settings.near == "drop":
             free = ~(self.protected[pairs.a] & self.protected[pairs.b])
             pairs = replace(pairs, a=pairs.a[free], b=pairs.b[free], similarity=pairs.similarity[free])
             dropped = dropped_because(pairs, kept_apart(pairs, np.argsort(self.standing, kind="stable")))
-            for row, near, similarity in zip(dropped.row, dropped.near_to, dropped.similarity, strict=True):
-                self._drop_text(row, near, similarity)
+            self._drop_texts(dropped.row, dropped.near_to, dropped.similarity)
             return
+        a_is_weak = self.standing[pairs.a] > self.standing[pairs.b]
+        weak, strong = np.where(a_is_weak, pairs.a, pairs.b), np.where(a_is_weak, pairs.b, pairs.a)
         for level in (1, 2):
-            for a, b, similarity in zip(pairs.a, pairs.b, pairs.similarity, strict=True):
-                weak, strong = (a, b) if self.standing[a] > self.standing[b] else (b, a)
-                if self.standing[weak] == level > self.standing[strong] and self.keep[strong]:
-                    self._drop_text(weak, strong, similarity)
+            going = (self.standing[weak] == level) & (self.standing[strong] < level) & self.keep[strong]
+            self._drop_texts(weak[going], strong[going], pairs.similarity[going])
 
-    def _drop_text(self, row: int | np.integer, near: int | np.integer, similarity: float) -> None:
-        """Lets every row of a text go that is nearly that of ``near``."""
-        reason = f"near-duplicate of {self._place(near)} (similarity {similarity:.2f})"
-        for twin in np.flatnonzero(self.same == self.same[row]) if self.settings.exact == "together" else [row]:
-            self._drop(twin, NEAR_DUPLICATE, reason)
+    def _drop_texts(self, rows: np.ndarray, near: np.ndarray, similarity: np.ndarray) -> None:
+        """Lets every row go whose text is that of one of ``rows``, each of which is nearly that of ``near``."""
+        place = np.full(len(self.keep), -1)
+        place[self.same[rows]] = np.arange(len(rows))
+        for row in np.flatnonzero(self.keep & (place[self.same] >= 0)):
+            found = place[self.same[row]]
+            reason = f"near-duplicate of {self._place(near[found])} (similarity {similarity[found]:.2f})"
+            self._drop(row, NEAR_DUPLICATE, reason)
 
     def _separate(self, ids: np.ndarray, kind: str) -> None:
         """Rows leave whose id a row of lower standing has."""

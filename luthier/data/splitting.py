@@ -30,24 +30,33 @@ class Shares:
         return [rows - sum(held_out, Fraction()), *held_out]
 
 
+@dataclass(frozen=True)
+class Strata:
+    """The label of every row as an index of ``names``, which are sorted."""
+
+    labels: np.ndarray
+    names: Sequence[str]
+
+
 def by_chance(
-    content: np.ndarray, units: np.ndarray, shares: Shares, *, seed: int, labels: np.ndarray | None = None
+    content: np.ndarray, units: np.ndarray, shares: Shares, *, seed: int, strata: Strata | None = None
 ) -> np.ndarray:
     """Splits of rows that may stand anywhere, as long as the rows of a unit stand together.
 
-    With ``labels`` (texts) every split keeps the shares of the labels; a unit's label is that of its first row. Where
+    With ``strata`` every split keeps the shares of the labels; a unit's label is that of its first row. Where
     all units are single rows, sizes are within one row of the shares, per label. A label so rare that a split would
     lack it gets one unit there instead. Raises DataError when even that cannot be.
     """
     firsts, members, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)[1:]
     chance = np.full(len(firsts), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(chance, members, ranks(content, f"split {seed}"))
-    names, stratum = np.unique(np.zeros(len(firsts)) if labels is None else labels[firsts], return_inverse=True)
+    labels = np.zeros(len(firsts), dtype=np.int64) if strata is None else strata.labels[firsts]
+    present, stratum = np.unique(labels, return_inverse=True)
     wanted = _sizes(np.bincount(stratum, weights=sizes).astype(int).tolist(), shares)
     splits = np.zeros(len(firsts), dtype=np.int64)
     for number, targets in enumerate(wanted):
         own = np.flatnonzero(stratum == number)
-        _require_enough(len(own), shares, "" if labels is None else f" of label {str(names[number])!r}")
+        _require_enough(len(own), shares, "" if strata is None else f" of label {strata.names[present[number]]!r}")
         splits[own] = _fill(sizes[own], chance[own], targets)
     return splits[members]
 

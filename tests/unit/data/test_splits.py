@@ -221,6 +221,19 @@ def test_an_answer_to_a_test_row_leaves_the_prompts_of_train(divide) -> None:
     assert leaks(divided) == {}
 
 
+@pytest.mark.parametrize("near", ["drop", "together"])
+@pytest.mark.parametrize("exact", ["drop", "together"])
+def test_prompts_with_several_answers_leave_or_stay_as_one(divide, exact: str, near: str) -> None:
+    prompts = [f"tell me all about the {name} of the old town" for name in ("harbour", "harbours", "castle hill")]
+    asked = [{"text": prompt, "label": f"{number} {prompt[::-1]}"} for prompt in prompts for number in range(4)]
+    rows = [{**row, "label": f"answer {number}"} for number, row in enumerate(ROWS)]
+    divided = divide([*rows, *asked], label_kind="text", duplicates={"exact": exact, "near": near})
+    assert leaks(divided) == {}
+    places = [{divided.place.get(60 + 4 * prompt + number) for number in range(4)} for prompt in range(3)]
+    assert [len(place) for place in places] == [1, 1, 1]
+    assert (places[1] == {None}) == (near == "drop")
+
+
 def test_new_rows_are_train_only_name_their_parents_and_leak_nothing(divide) -> None:
     divided = divide(ROWS, augmentation={"below": 1000, "copies": 2})
     train = divided.table("train")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luthier.data.content import digests
-from luthier.data.splitting import SPLITS, Shares, by_chance, by_hash, by_time, sample
+from luthier.data.splitting import SPLITS, Shares, Strata, by_chance, by_hash, by_time, sample
 from luthier.errors import DataError
 
 COUNTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(3, 60), min_size=1)
@@ -22,7 +22,12 @@ def _divided(
 ) -> tuple[np.ndarray, np.ndarray]:
     content, labels = _rows(counts)
     units = np.arange(len(content))
-    return by_chance(content, units, shares, seed=seed, labels=labels if stratified else None), labels
+    return by_chance(content, units, shares, seed=seed, strata=_strata(labels) if stratified else None), labels
+
+
+def _strata(labels: np.ndarray) -> Strata:
+    names, numbers = np.unique(labels, return_inverse=True)
+    return Strata(numbers, names.tolist())
 
 
 @given(COUNTS, HELD_OUT, HELD_OUT, st.booleans(), st.integers(0, 3))
@@ -50,13 +55,12 @@ def test_sizes_are_within_one_row_of_the_shares(
 def test_the_order_of_the_rows_does_not_matter(order: list[int], stratified: bool, size: int) -> None:
     content, labels = _rows({"a": 40, "b": 25})
     shares, units = Shares(0.15, 0.15), np.arange(65)
-    given_labels = labels if stratified else None
-    splits = by_chance(content, units, shares, seed=5, labels=given_labels)
-    shuffled = by_chance(content[order], units, shares, seed=5, labels=None if given_labels is None else labels[order])
+    strata, other = (_strata(labels), _strata(labels[order])) if stratified else (None, None)
+    splits = by_chance(content, units, shares, seed=5, strata=strata)
+    shuffled = by_chance(content[order], units, shares, seed=5, strata=other)
     assert (splits[order] == shuffled).all()
-    _, strata = np.unique(labels, return_inverse=True)
-    chosen = sample(content, strata, size, seed=3)
-    assert (chosen[order] == sample(content[order], strata[order], size, seed=3)).all()
+    chosen = sample(content, _strata(labels).labels, size, seed=3)
+    assert (chosen[order] == sample(content[order], _strata(labels[order]).labels, size, seed=3)).all()
 
 
 def test_another_seed_divides_otherwise() -> None:

@@ -114,6 +114,29 @@ def test_rows_add_up_and_nothing_is_in_two_splits(divide, pairs: list[tuple[str,
         assert labels_complete(divided.splits) == []
 
 
+NAMED = {"group": "group", "time": "time", "given": "split"}
+PLACED = st.lists(
+    st.tuples(WORDS.map(" ".join), st.sampled_from("ab"), st.integers(0, 5), st.sampled_from(SPLITS)), max_size=40
+)
+
+
+@given(PLACED, st.sampled_from(sorted(NAMED)), OPTIONS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_leaks_whatever_places_the_rows_and_a_given_test_row_stays(
+    divide, placed: list[tuple[str, str, int, str]], by: str, options: Any
+) -> None:
+    own = [{**row, "at": str(100 + number), "part": SPLITS[number % 3]} for number, row in enumerate(ROWS[:30])]
+    rows = [*own, *({"text": t, "label": label, "at": str(at), "part": part} for t, label, at, part in placed)]
+    columns = {"text": "text", "label": "label", NAMED[by]: "part" if by == "given" else "at"}
+    divided = divide(rows, **{**options, "columns": columns, "split": {"by": by}})
+    counts = divided.facts["rows"]
+    assert counts["raw"] == len(rows) == sum(counts[name] for name in (*SPLITS, *KINDS))
+    assert leaks(divided) == {}
+    if by == "given":
+        tests = [row for row in rows if row["part"] == "test" and row["text"].strip() and "\0" not in row["text"]]
+        assert counts["test"] == len(tests)
+
+
 @given(PAIRS, st.integers(1, 29), st.sampled_from(["drop", "together"]))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_adding_rows_never_moves_a_row_that_is_split_by_hash(

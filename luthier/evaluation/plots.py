@@ -279,7 +279,7 @@ def length_histogram(
         axes.set_xlim(0, edges[-1])
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if axes.get_ylim()[1] > 0.04 else 1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(visible=False, axis="x")
         axes.set_xlabel("tokens a text; the last bar holds all longer texts" if open_end else "tokens a text")
         axes.set_title("Share of texts")

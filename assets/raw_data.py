@@ -15,6 +15,7 @@ def raw_data(
 ) -> dg.MaterializeResult:
     """The source as it was read: rows, schema, fingerprint and provenance."""
     from luthier.data.raw import preview, write_raw_data
+    from luthier.data.reading import form_of
 
     with mistakes_explained():
         data = recipes.get(context.partition_key).recipe.data
@@ -25,7 +26,8 @@ def raw_data(
             {
                 "sources": [[source.split, source.fetched.fingerprint] for source in sources],
                 "columns": columns,
-                "form": [data.format, data.pattern],
+                "forms": [form_of(path, data.format) for source in sources for path in source.files.values()],
+                "pattern": data.pattern,
             },
             lambda folder: write_raw_data(
                 sources, folder, required_columns=columns, form=data.format, pattern=data.pattern

@@ -42,11 +42,9 @@ def assign(rows: CleanTable, same: Deduplication, known: np.ndarray | None, data
     splits = np.full(len(rows), NOWHERE)
     here = np.flatnonzero(same.keep)
     if not len(here):
-        raise DataError("no row is left after cleaning", remedy="see the reasons below, and check data.columns")
-    labels = rows.codes("label_key") if data.label_kind in ("single", "multi") else np.zeros(len(rows), dtype=np.int64)
+        raise DataError("no row is left", remedy="check data.columns, data.labels and data.duplicates")
     if data.sample is not None:
-        strata = labels if known is None else labels * len(SPLITS) + known
-        here = here[sample(rows.content[here], strata[here], data.sample, seed=data.split.seed)]
+        here = _sampled(rows, same, here, known, data.sample, data)
     if known is None:
         splits[here] = _by_chance(rows, same, here, data, Shares(data.split.validation, data.split.test))
         return splits
@@ -57,10 +55,22 @@ def assign(rows: CleanTable, same: Deduplication, known: np.ndarray | None, data
     return splits
 
 
+def _sampled(
+    rows: CleanTable, same: Deduplication, here: np.ndarray, known: np.ndarray | None, size: int, data: "DataSection"
+) -> np.ndarray:
+    """Rows of a given test are never left out."""
+    free = here[~same.protected[here]]
+    strata = _strata(rows.table["label_key"].take(free)).labels if data.label_kind == "single" else np.zeros(len(free))
+    if known is not None:
+        strata = strata * len(SPLITS) + known[free]
+    chosen = free[sample(rows.content[free], strata, size, seed=data.split.seed)]
+    return np.union1d(here[same.protected[here]], chosen)
+
+
 def _by_chance(
     rows: CleanTable, same: Deduplication, here: np.ndarray, data: "DataSection", shares: Shares
 ) -> np.ndarray:
-    stratified = data.split.by in ("stratified", "given") and data.label_kind in ("single", "multi")
+    stratified = data.split.by in ("stratified", "given") and data.label_kind == "single"
     strata = _strata(rows.table["label_key"].take(here)) if stratified else None
     return by_chance(rows.content[here], same.units()[here], shares, seed=data.split.seed, strata=strata)
 

@@ -69,6 +69,25 @@ class Deduplication:
         self._settle_near_duplicates()
         self._separate(self.group, SPLIT_GROUP)
 
+    def drop_near(self, splits: np.ndarray, order: np.ndarray) -> None:
+        """Rows leave that are nearly the same as a row of a later split, until a search between splits finds none.
+
+        Of a crowd of texts made from one template the first search does not list every pair, and where rows stay
+        together or are protected that can matter. ``order`` is how rows will be written, as the leak search reads them.
+        """
+        while True:
+            here = np.flatnonzero(self.keep & (splits >= 0))
+            here = here[np.lexsort((order[here], splits[here]))]
+            split, said, keys = splits[here], self.same[here], self.rows.table["key"].take(here)
+
+            def across(a: np.ndarray, b: np.ndarray, split: np.ndarray = split, said: np.ndarray = said) -> np.ndarray:
+                return (split[a] != split[b]) & (said[a] != said[b])
+
+            found = similar_pairs(self.rows.bands[here], keys, self.settings.threshold, wanted=across)
+            if not len(found):
+                return
+            self._drop_texts(here[found.a], here[found.b], found.similarity)
+
     def drop_answers(self, splits: np.ndarray, order: Sequence[str]) -> None:
         """Rows leave whose prompt holds the answer to a row of a later split; ``splits`` index ``order``."""
         if self.rows.label_kind != "text":
@@ -91,6 +110,9 @@ class Deduplication:
 
     def _drop_repeated_ids(self) -> None:
         ids = self.rows.codes("id")
+        if self.protected.any():
+            # Files that are given as splits number their rows each for itself.
+            ids = np.where(ids < 0, ids, ids * len(STANDINGS) + self.standing)
         first = self._first(ids)
         for row in np.flatnonzero((ids >= 0) & (first != np.arange(len(ids)))):
             self._drop(row, REPEATED_ID, f"the id of {self._place(first[row])}")

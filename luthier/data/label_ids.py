@@ -24,9 +24,9 @@ def label_names(rows: CleanTable, kept: np.ndarray, data: "DataSection") -> list
         return []
     found = values(rows.table["label"].filter(pa.array(kept)))
     present = sorted(pc.unique(found).drop_null().to_pylist())
-    if len(present) < 2 and data.label_kind == "single":
+    if len(present) < (2 if data.label_kind == "single" else 1):
         raise DataError(
-            f"all {int(kept.sum())} rows have the label {present[0]!r}",
+            f"all {int(kept.sum())} rows have {f'the label {present[0]!r}' if present else 'no label'}",
             received=data.columns.label,
             remedy="check data.columns.label and data.labels: there must be two labels at least",
         )
@@ -38,9 +38,9 @@ def label_ids(labels: pa.ChunkedArray, names: list[str], kind: str) -> pa.Array 
     if kind not in LABEL_IDS:
         return pa.nulls(len(labels), pa.int64())
     if kind == "single":
-        return pc.index_in(labels, value_set=pa.array(names)).cast(pa.int64())
+        return pc.index_in(labels, value_set=pa.array(names, pa.string())).cast(pa.int64())
     lists = labels.combine_chunks()
-    ids = pc.index_in(lists.flatten(), value_set=pa.array(names)).cast(pa.int64())
+    ids = pc.index_in(lists.flatten(), value_set=pa.array(names, pa.string())).cast(pa.int64())
     return pa.ListArray.from_arrays(lists.offsets, ids)
 
 

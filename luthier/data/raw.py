@@ -139,7 +139,9 @@ def _columns(
 def _records(
     sources: Sequence[RawSource], form: str | None, pattern: str | None
 ) -> Iterator[tuple[str, str | None, Row | Rejection]]:
+    names = Counter(name for source in sources for name in source.files)
     for source in sources:
         for name, path in source.files.items():
+            uri = source.fetched.uri if source.fetched.path.is_file() else f"{source.fetched.uri}/{name}"
             for record in read_rows(path, form, pattern):
-                yield name, source.split, record
+                yield name if names[name] == 1 else uri, source.split, record

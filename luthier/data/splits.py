@@ -24,6 +24,7 @@ from luthier.data.rejected import Why, write_rejected
 from luthier.data.splitting import SPLITS, TRAIN
 from luthier.data.tables import write_facts
 from luthier.data.training_rows import AddedRows, HeldOut, added_rows
+from luthier.errors import DataError
 
 if TYPE_CHECKING:
     from luthier.data.augmentation import FillMasks
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROWS_AT_ONCE = 65_536
+# A split's texts are Arrow strings: at most 2 GiB at once.
+ROWS_AT_ONCE = 8192
 EXAMPLES = 10
 SAID_ELSEWHERE = (DUPLICATE, NEAR_DUPLICATE, SPLIT_GROUP, ANSWER_GIVEN_AWAY)
 
@@ -125,10 +127,14 @@ class Divided:
 
 
 def _divided(rows: CleanTable, data: "DataSection") -> Divided:
+    if not len(rows):
+        reasons = dict(Counter(rows.dropped["kind"].to_pylist()))
+        raise DataError("no row is left after cleaning", received=reasons, remedy="check data.columns and data.labels")
     known = known_splits(rows, data)
     standing = None if known is None else len(SPLITS) - 1 - known
     same = Deduplication(rows, data.duplicates, standing=standing, protected=is_protected(known, data))
     splits = assign(rows, same, known, data)
+    same.drop_near(splits, ranks(rows.content, f"order {data.split.seed}"))
     same.drop_answers(splits, SPLITS)
     splits[~same.keep] = NOWHERE
     return Divided(rows, same, splits, label_names(rows, splits != NOWHERE, data), data)
@@ -160,6 +166,7 @@ def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> d
     total = raw.rows + raw.rejected
     sizes = {name: int((divided.splits == number).sum()) for number, name in enumerate(SPLITS)}
     balance = {name: _balance(folder / f"{name}.parquet", divided.labels) for name in SPLITS}
+    weighed = _balance(folder / f"{TRAIN}.parquet", divided.labels, with_added=True)
     return {
         "labels": divided.labels,
         "label_kind": data.label_kind,
@@ -172,7 +179,7 @@ def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> d
             "augmented": sum(added.by_kind.values()),
         },
         "balance": balance,
-        "class_weights": class_weights(balance[TRAIN]) if data.balance == "weights" and divided.labels else None,
+        "class_weights": class_weights(weighed) if data.balance == "weights" and divided.labels else None,
         "rejected_by_reason": dict(sorted(reasons.items())),
         "bad_share": rejected / total if total else 0.0,
         "conflicts": _conflicts(rows, same),
@@ -183,8 +190,10 @@ def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> d
     }
 
 
-def _balance(path: Path, labels: list[str]) -> dict[str, int]:
-    return label_counts(pq.read_table(path, columns=["label"])["label"], labels)
+def _balance(path: Path, labels: list[str], *, with_added: bool = False) -> dict[str, int]:
+    table = pq.read_table(path, columns=["row", "label"])
+    own = table if with_added else table.filter(table["row"].is_valid())
+    return label_counts(own["label"], labels)
 
 
 def _conflicts(rows: CleanTable, same: Deduplication) -> dict[str, Any]:

@@ -63,11 +63,13 @@ def by_chance(
 
 def by_time(time: np.ndarray, shares: Shares) -> np.ndarray:
     """The newest rows are the test, those before them validation; rows of one time stand together."""
-    _require_enough(len(time), shares)
+    moments, place = np.unique(time, return_inverse=True)
+    _require_enough(len(moments), shares, " of different time")
     train, validation, _ = _sizes([len(time)], shares)[0]
-    ordered = np.sort(time)
-    first_of_validation, first_of_test = ordered[train], ordered[train + validation]
-    return np.where(time >= first_of_test, 2, np.where(time >= first_of_validation, 1, 0))
+    ordered = np.sort(place)
+    first_of_test = max(int(ordered[train + validation]), 2)
+    first_of_validation = min(max(int(ordered[train]), 1), first_of_test - 1)
+    return np.where(place >= first_of_test, 2, np.where(place >= first_of_validation, 1, 0))
 
 
 def by_hash(content: np.ndarray, shares: Shares, *, seed: int) -> np.ndarray:
@@ -116,8 +118,9 @@ def _require_enough(units: int, shares: Shares, of: str = "") -> None:
     needed = sum(share > 0 for share in shares.exact(1))
     if units < needed:
         raise DataError(
-            f"{units} rows{of} that can be divided among {needed} splits, which need one each",
-            remedy="add rows, raise data.sample, leave rare labels out of data.labels, or set data.split.by: random",
+            f"{units} rows, or groups of rows that belong together,{of} for {needed} splits, which need one each",
+            remedy="add rows, raise data.sample, or leave rare labels out of data.labels"
+            + ("; or name data.validation" if not shares.test else ""),
         )
 
 

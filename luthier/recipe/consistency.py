@@ -6,7 +6,7 @@ from typing import Any
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.problems import NOTHING, Places, Problem
 
-STRATIFIABLE = ("single", "multi")
+STRATIFIABLE = "single"
 
 
 def default_split(data: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -18,7 +18,7 @@ def default_split(data: Mapping[str, Any]) -> tuple[str, str] | None:
     for column, by in (("split", "given"), ("time", "time"), ("group", "group")):
         if column in named:
             return by, f"data.columns.{column}"
-    return None if data.get("label_kind", "single") in STRATIFIABLE else ("random", "data.label_kind")
+    return None if data.get("label_kind", STRATIFIABLE) == STRATIFIABLE else ("random", "data.label_kind")
 
 
 def data_problems(data: DataSection, places: Places) -> list[Problem]:
@@ -58,6 +58,8 @@ def _of_sources(data: DataSection) -> Iterator[tuple[str, object, str]]:
 
 def _of_split(data: DataSection) -> Iterator[tuple[str, object, str]]:
     by, columns = data.split.by, data.columns
+    if by == "stratified" and data.label_kind != STRATIFIABLE:
+        yield "split.by", by, f"needs label_kind {STRATIFIABLE}"
     for needed in ("group", "time"):
         if by == needed and getattr(columns, needed) is None:
             yield "split.by", by, f"needs data.columns.{needed}"

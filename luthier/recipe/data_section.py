@@ -79,7 +79,10 @@ class Cleaning(Section):
         default="off", description="E-mail addresses, phone and card numbers and keys in texts."
     )
     max_rejected: float = Field(
-        default=0.1, ge=0, le=1, description="The share of bad rows, duplicates apart, above which the check fails."
+        default=0.1,
+        ge=0,
+        le=1,
+        description="The share of rejected rows above which the check fails; duplicates do not count.",
     )
 
 
@@ -180,7 +183,9 @@ class DataSection(Section):
     )
     label_separator: Name = Field(default=",", description="What stands between the labels of a row with several.")
     sample: int | None = Field(
-        default=None, ge=10, description="At most this many rows, stratified by label and drawn after cleaning."
+        default=None,
+        ge=10,
+        description="At most this many rows, by label, drawn after cleaning; a given test stays whole.",
     )
     cleaning: Cleaning = Field(default=Cleaning(), description="What is done to each row before it counts as usable.")
     duplicates: Duplicates = Field(default=Duplicates(), description="What becomes of rows that say the same.")

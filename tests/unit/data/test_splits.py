@@ -1,6 +1,7 @@
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -257,13 +258,74 @@ def test_prompts_with_several_answers_leave_or_stay_as_one(divide, exact: str, n
     assert (places[1] == {None}) == (near == "drop")
 
 
+def crowd(rows: int, seed: int) -> list[dict[str, str]]:
+    """One template of forty words with three to six of them replaced: some pairs are near-duplicates, some are not."""
+    chance = random.Random(seed)
+    words = [f"{chance.choice('bcdfgh')}{chance.choice('aeiou')}{number}word" for number in range(90)]
+    made = []
+    for row in range(rows):
+        text = words[:40]
+        for _ in range(chance.randint(3, 6)):
+            text[chance.randrange(40)] = chance.choice(words)
+        made.append({"text": " ".join(text), "label": "ab"[row % 2]})
+    return made
+
+
+@pytest.mark.parametrize("near", ["drop", "together"])
+@pytest.mark.parametrize("by", ["stratified", "hash", "given"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_crowd_made_from_one_template_leaks_nothing(divide, seed: int, by: str, near: str) -> None:
+    rows = crowd(300, seed)
+    given_rows = {"train": [*ROWS, *rows[:200]], "test": rows[200:]} if by == "given" else [*ROWS, *rows]
+    divided = divide(given_rows, split={"by": by}, duplicates={"near": near, "conflicts": "keep"})
+    assert leaks(divided) == {}
+    if by == "given":
+        assert divided.facts["rows"]["test"] == 100
+
+
+def test_a_sample_does_not_depend_on_the_order_of_rows_and_leaves_a_given_test_whole(divide) -> None:
+    one, other = divide(ROWS, sample=11, split={"by": "random"}), divide(ROWS[::-1], sample=11, split={"by": "random"})
+    assert [one.texts(name) for name in SPLITS] == [other.texts(name) for name in SPLITS]
+    assert one.facts["rows"]["not_sampled"] == 49
+    rows = divide({"train": ROWS[:40], "test": ROWS[40:]}, sample=10).facts["rows"]
+    assert (rows["test"], rows["train"] + rows["validation"]) == (20, 10)
+
+
+def test_several_labels_a_row_need_no_repeated_sets_of_them(divide) -> None:
+    rows = [{**row, "label": ", ".join(random.Random(n).sample("abcdefgh", 3))} for n, row in enumerate(ROWS)]
+    facts = divide(rows, label_kind="multi", split={"by": "random"}).facts
+    assert facts["labels"] == list("abcdefgh")
+    assert sum(facts["balance"]["train"].values()) == 3 * facts["rows"]["train"]
+
+
+def test_a_given_split_without_rows_for_validation_names_the_remedy(divide) -> None:
+    train = [*ROWS[:40], {"text": "the only one of its kind", "label": "c"}]
+    with pytest.raises(DataError, match=r"label 'c' for 2 splits.*\n.*\n?.*name data\.validation"):
+        divide({"train": train, "test": ROWS[40:]})
+
+
+def test_files_of_one_name_are_told_apart(divide, tmp_path) -> None:
+    from luthier.data.raw import RawSource, write_raw_data
+    from tests.unit.data.conftest import fetched
+
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rows.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
+    given_files = [
+        replace(fetched(tmp_path / name / "rows.jsonl"), uri=f"{name}/rows.jsonl") for name in ("one", "two")
+    ]
+    sources = [RawSource(file) for file in given_files]
+    write_raw_data(sources, tmp_path / "raw", required_columns=["text"])
+    assert pq.read_table(tmp_path / "raw" / "rows.parquet")["_file"].to_pylist() == ["one/rows.jsonl", "two/rows.jsonl"]
+
+
 def test_new_rows_are_train_only_name_their_parents_and_leak_nothing(divide) -> None:
     divided = divide(ROWS, augmentation={"below": 1000, "copies": 2})
     train = divided.table("train")
     originals = {row["row"]: row for row in train if row["parent"] is None}
     new = [row for row in train if row["parent"] is not None]
     assert len(new) == divided.facts["rows"]["augmented"] > len(originals)
-    assert divided.facts["rows"]["train"] == len(originals)
+    assert divided.facts["rows"]["train"] == len(originals) == sum(divided.facts["balance"]["train"].values())
     assert all(row["row"] is None and originals[row["parent"]]["label"] == row["label"] for row in new)
     assert {row["augmentation"] for row in new} == {"swap", "delete", "insert"}
     assert all(row["parent"] is None for name in ("validation", "test") for row in divided.table(name))
@@ -278,16 +340,19 @@ def test_rare_labels_are_weighted_or_repeated(divide) -> None:
     mean = sum(weighted.facts["class_weights"][label] * count for label, count in balance.items())
     assert mean == pytest.approx(sum(balance.values()))
     repeated = divide(rows, balance="oversample")
-    assert len(set(repeated.facts["balance"]["train"].values())) == 1
+    assert len(set(Counter(row["label"] for row in repeated.table("train")).values())) == 1
     assert {row["augmentation"] for row in repeated.table("train") if row["parent"] is not None} == {"repeated"}
 
 
 @pytest.mark.parametrize(
     ("rows", "what"),
     [
-        ([{"text": "", "label": "a"}], "no row is left"),
+        (
+            [{"text": "", "label": "a"}, {"text": "b", "label": ""}],
+            r"(?s)no row is left.*'empty text': 1, 'missing label': 1",
+        ),
         ([{"text": text, "label": "a"} for text in ("one", "two", "three")], "all 3 rows have the label 'a'"),
-        ([*ROWS, {"text": "lonely", "label": "c"}], "1 rows of label 'c' .* need one each"),
+        ([*ROWS, {"text": "lonely", "label": "c"}], "1 rows, .* of label 'c' for 3 splits"),
     ],
 )
 def test_data_that_gives_no_splits(divide, rows: list[dict[str, str]], what: str) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luthier.data.content import digests
-from luthier.data.splitting import SPLITS, Shares, Strata, by_chance, by_hash, by_time, sample
+from luthier.data.splitting import Shares, Strata, by_chance, by_hash, by_time, sample
 from luthier.errors import DataError
 
 COUNTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(3, 60), min_size=1)
@@ -83,13 +83,18 @@ def test_large_units_do_not_carry_the_shares_away() -> None:
     assert [abs((splits == split).sum() - wanted) <= 5 for split, wanted in enumerate((700, 150, 150))] == [True] * 3
 
 
-@given(st.lists(st.integers(0, 20), min_size=3, max_size=80))
+@given(st.lists(st.integers(0, 20), min_size=3, max_size=80).filter(lambda times: len(set(times)) > 2))
 def test_by_time_later_splits_hold_later_rows(times: list[int]) -> None:
     time = np.asarray(times, dtype=np.float64)
     splits = by_time(time, Shares(0.2, 0.2))
     assert (np.diff(splits[np.argsort(time, kind="stable")]) >= 0).all()
     assert all(len(set(splits[time == moment])) == 1 for moment in set(times))
-    assert (splits == SPLITS.index("test")).any()
+    assert set(splits) == {0, 1, 2}
+
+
+def test_two_moments_are_too_few_for_three_splits() -> None:
+    with pytest.raises(DataError, match=r"2 rows, .* of different time for 3 splits"):
+        by_time(np.asarray([1.0, 2.0] * 50), Shares(0.2, 0.2))
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=50, unique=True), st.integers(0, 3))
@@ -106,8 +111,8 @@ def test_by_hash_shares_are_near_those_asked_for() -> None:
 @pytest.mark.parametrize(
     ("counts", "stratified", "what"),
     [
-        ({"a": 30, "b": 2}, True, "2 rows of label 'b' .* 3 splits"),
-        ({"a": 1, "b": 1}, False, "2 rows that can be divided .* 3 splits"),
+        ({"a": 30, "b": 2}, True, "2 rows, .* of label 'b' for 3 splits"),
+        ({"a": 1, "b": 1}, False, "2 rows, .* for 3 splits"),
     ],
 )
 def test_too_few_rows(counts: dict[str, int], stratified: bool, what: str) -> None:

@@ -8,9 +8,9 @@ from luthier.data.expression import Expression
 from luthier.data.plain_text import compiled
 from luthier.data.template import Template
 from luthier.errors import DataError
-from luthier.recipe.section import Name, Section, Seed, Sha256
+from luthier.recipe.section import Address, Name, Section, Seed, Sha256
 
-Sources = Name | Annotated[list[Name], Field(min_length=1)]
+Sources = Address | Annotated[list[Address], Field(min_length=1)]
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "text", "orange"]
 LabelKind = Literal["single", "multi", "number", "spans", "text"]
 
@@ -142,7 +142,7 @@ class Augmentation(Section):
         "language model puts there.",
     )
     share: float = Field(default=0.1, gt=0, le=0.5, description="Share of a text's words that change.")
-    model: Name | None = Field(
+    model: Address | None = Field(
         default=None, description="Source of the masked language model for kind mask; the base model by default."
     )
 

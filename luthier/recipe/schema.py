@@ -18,14 +18,14 @@ from pydantic_core import PydanticCustomError
 from luthier.methods import Method
 from luthier.methods.lora import Lora
 from luthier.recipe.data_section import DataSection
-from luthier.recipe.section import Name, Section, Seed, Sha256
+from luthier.recipe.section import Address, Name, Section, Seed, Sha256
 from luthier.tasks import TASKS
 
 
 class BaseModelSection(Section):
     """The pretrained model."""
 
-    source: Name = Field(description="A path, wheel://, hub:// or a remote URI: a model folder or a GGUF file.")
+    source: Address = Field(description="A path, wheel://, hub:// or a remote URI: a model folder or a GGUF file.")
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of the wheel or file; enforced when given.")
 
 

@@ -2,9 +2,24 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from luthier.errors import SourceError
+from luthier.secrets import require_no_secret
+
+
+def _without_secret(uri: str) -> str:
+    """A recipe is stored and shown in many places, so a secret in it must not get past its reading."""
+    try:
+        require_no_secret(uri)
+    except SourceError as error:
+        raise PydanticCustomError("secret", "{rule}", {"rule": f"{error.what}; {error.remedy}"}) from None
+    return uri
+
 
 Name = Annotated[str, Field(min_length=1)]
+Address = Annotated[Name, AfterValidator(_without_secret)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 

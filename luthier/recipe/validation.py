@@ -83,6 +83,9 @@ def _problem(target: Target, details: Sequence[ErrorDetails], places: Places) ->
         case "union_tag_invalid":
             received = received["kind"]
             return places.problem("method.kind", received, _one_of(list(METHODS)), nearest(received, METHODS))
+        case "secret":
+            # What was received is not repeated.
+            return places.problem(field, NOTHING, details[0]["ctx"]["rule"])
         case "unknown_name":
             valid = details[0]["ctx"]["valid"].split(", ")
             return places.problem(field, received, _one_of(valid), nearest(received, valid))

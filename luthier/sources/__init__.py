@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from luthier.errors import NotDownloadedError, SourceError
+from luthier.secrets import require_no_secret
 from luthier.sources.access import Access
-from luthier.sources.address import require_no_secret, scheme_of, split_digest
+from luthier.sources.address import scheme_of, split_digest
 from luthier.sources.docstrings import fetch_docstrings
 from luthier.sources.fetched import Fetched, Fetcher
 from luthier.sources.file import fetch_file

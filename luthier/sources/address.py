@@ -1,4 +1,4 @@
-"""A source as it is written: its scheme, the digest after ``#sha256=``, and nothing secret."""
+"""A source as it is written: its scheme, and the digest after ``#sha256=``."""
 
 import re
 from collections.abc import Iterable
@@ -8,18 +8,6 @@ from luthier.errors import SourceError
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 DIGEST = re.compile(r"#sha256=(.*)$")
-PASSWORD = re.compile(r"(?:^[a-z][a-z0-9+.-]*:|//)[^/@:]*:[^@]*@|^(?:https?|ftps?)://[^/]*@", re.I)
-SECRET = re.compile(r"[?&;](?:sig|[^=&/]*(?:token|secret|passw|pwd|signature|credential|key|auth(?!or))[^=&/]*)=", re.I)
-
-
-def require_no_secret(uri: str) -> None:
-    """Raises a SourceError, which does not repeat the URI, when a password, a key or a token is written in it."""
-    if PASSWORD.search(uri) or SECRET.search(uri):
-        raise SourceError(
-            "a source in which a password or a key is written",
-            remedy="keep it in the environment: sql://NAME names the variable that holds a database's URL, "
-            "and the libraries behind s3://, gs://, az:// and hub:// read variables of their own",
-        )
 
 
 def split_digest(uri: str, sha256: str | None) -> tuple[str, str | None]:

@@ -40,6 +40,21 @@ def test_a_contradiction_is_a_problem_of_its_field(problems, sources, columns, m
 
 
 @pytest.mark.parametrize(
+    ("sources", "more", "field"),
+    [
+        ("source: s3://me:hunter2@bucket/a.csv", "", "data.source"),
+        ("source: [a.csv, 'https://x.org/a.csv?token=hunter2']", "", "data.source.1"),
+        (SPLIT_FILES.replace("b.csv", "sql://u:hunter2@db/x"), "", "data.test"),
+        ("source: a.csv", "augmentation: {kinds: [mask], model: 'hub://u:hunter2@o/n'}", "data.augmentation.model"),
+    ],
+)
+def test_a_secret_in_a_source_is_refused_and_not_repeated(problems, sources, more, field) -> None:
+    found = problems(text=WHOLE.format(sources=sources, columns="", more=more))
+    assert "environment" in found[field].rule
+    assert "hunter2" not in "".join(map(str, found.values()))
+
+
+@pytest.mark.parametrize(
     ("sources", "columns", "more", "by", "origin"),
     [
         ("source: a.csv", "", "", "stratified", "default"),

@@ -1,8 +1,8 @@
 import pytest
 
 from luthier.errors import SourceError
+from luthier.secrets import require_no_secret
 from luthier.sources import SCHEMES, Access, fetch
-from luthier.sources.address import require_no_secret
 from tests.unit.sources.conftest import Fetch
 
 SECRET = "s3cr3t-planted"

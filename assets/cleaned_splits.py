@@ -1,5 +1,6 @@
 """cleaned_splits: train, validation and test without leaks, and the rejected rows with a reason each."""
 
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import dagster as dg
 from assets.base_model import snapshot
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
+from luthier.data.splitting import SPLITS
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, Recipe
 from resources.artifact_store import Artifact, ArtifactStore
@@ -68,13 +70,15 @@ def divided(
     recipe: Recipe, raw_data: Artifact, base_model: Artifact, recipes: RecipeBook, artifacts: ArtifactStore
 ) -> Artifact:
     """The splits; the base model decides about them only where tokens are counted or words replaced with it."""
+    from luthier.data.augmentation import FillMasks
     from luthier.data.clean_table import TokenLimit
     from luthier.data.splits import write_cleaned_splits
     from luthier.models.tokenizer import count_tokens
 
     data, most = recipe.data, recipe.training.max_length
     inputs: dict[str, Any] = {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude=SOURCES)}
-    limit = fill_masks = None
+    limit: TokenLimit | None = None
+    fill_masks: FillMasks | None = None
     if data.cleaning.over_long != "truncate":
         inputs["tokens"] = [base_model.digest, most]
         limit = TokenLimit(partial(count_tokens, base_model.folder), most)
@@ -86,7 +90,12 @@ def divided(
         inputs["masks"] = model.digest
         # Loaded when the first word is replaced: with rows enough none is.
         load = cache(partial(load_fill_masks, model.folder, seed=data.split.seed))
-        fill_masks = lambda texts, words: load()(texts, words)  # noqa: E731
+
+        def fill(texts: Sequence[str], words: Sequence[Sequence[int]]) -> list[str]:
+            return load()(texts, words)
+
+        fill_masks = fill
+
     return artifacts.obtain(
         "cleaned_splits",
         inputs,
@@ -101,7 +110,7 @@ def reported(resolved: ResolvedRecipe, splits: Artifact, base_model: Artifact, a
     from luthier.data_report.report import data_report, write_data_report
 
     most = resolved.recipe.training.max_length
-    sources = [uri for uris in resolved.recipe.data.sources.values() for uri in uris]
+    sources = resolved.recipe.data.uris
 
     def write(folder: Path) -> None:
         report = data_report(
@@ -135,7 +144,7 @@ def described(splits: Artifact, page: Artifact, max_rejected: float) -> dg.Mater
     return materialized(
         splits,
         {
-            **{f"{split} rows": rows[split] for split in ("train", "validation", "test")},
+            **{f"{split} rows": rows[split] for split in SPLITS},
             "leaks": verdict_sentence(report),
             "splits by label": table(split_table(report)),
             "lengths": picture((page.folder / "lengths.png").read_bytes(), "rows by tokens, with the truncation line"),
@@ -162,14 +171,16 @@ def described(splits: Artifact, page: Artifact, max_rejected: float) -> dg.Mater
 
 def split_table(report: "DataReport") -> list[dict[str, Any]]:
     """Rows by label and split, all rows last."""
-    splits, balance = ("train", "validation", "test"), report.facts["balance"]
-    by_label = [{"label": label, **{split: balance[split][label] for split in splits}} for label in report.labels]
-    return [*by_label, {"label": "all", **{split: report.rows[split] for split in splits}}]
+    balance = report.facts["balance"]
+    by_label = [{"label": label, **{split: balance[split][label] for split in SPLITS}} for label in report.labels]
+    return [*by_label, {"label": "all", **{split: report.rows[split] for split in SPLITS}}]
 
 
 def reason_table(report: "DataReport") -> list[dict[str, Any]]:
     """The most frequent reasons first."""
-    reasons = sorted(report.facts["rejected_by_reason"].items(), key=lambda item: -item[1])
+    from luthier.data_report.wording import most_first
+
+    reasons = most_first(report.facts["rejected_by_reason"])
     return [{"reason": reason, "rows": rows} for reason, rows in reasons] or [{"reason": "none", "rows": 0}]
 
 
@@ -183,7 +194,9 @@ def nearest_table(report: "DataReport") -> list[dict[str, Any]]:
 
 def leakage_result(report: "DataReport") -> dg.AssetCheckResult:
     """Fails with counts and examples when anything of a row is in two splits."""
-    counts = {kind: pairs for kind, pairs in report.leaks["counts"].items() if pairs}
+    from luthier.data_report.wording import leaks_by_kind
+
+    counts = leaks_by_kind(report)
     metadata: dict[str, Any] = {"leaks": sum(sum(pairs.values()) for pairs in counts.values())}
     if counts:
         metadata["by kind"] = dg.MetadataValue.json(counts)
@@ -193,7 +206,7 @@ def leakage_result(report: "DataReport") -> dg.AssetCheckResult:
 
 def splits_result(rows: dict[str, int]) -> dg.AssetCheckResult:
     """Fails when a split has no rows."""
-    counts = {split: rows[split] for split in ("train", "validation", "test")}
+    counts = {split: rows[split] for split in SPLITS}
     return dg.AssetCheckResult(check_name="splits_not_empty", passed=all(counts.values()), metadata=counts)
 
 

@@ -19,6 +19,7 @@ from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
 home = str(luthier_home())
+tracking = Tracking(home=home, dagster_port=dagster_port(), mlflow_port=mlflow_port())
 
 defs = dg.Definitions(
     assets=[
@@ -36,7 +37,7 @@ defs = dg.Definitions(
     resources={
         "recipes": RecipeBook(folder=str(recipes_folder())),
         "artifacts": ArtifactStore(home=home),
-        "tracking": Tracking(home=home, dagster_port=dagster_port(), mlflow_port=mlflow_port()),
+        "tracking": tracking,
     },
     executor=executor,
 )

@@ -17,9 +17,7 @@ from rich.console import Console
 from luthier.errors import LuthierError
 from pipelines.progress import following
 from resources.artifact_store import MANIFEST
-from resources.home import luthier_home, yield_shared_cores
-from resources.recipe_book import RecipeBook
-from resources.tracking import Tracking
+from resources.home import luthier_home, recipes_folder, yield_shared_cores
 from resources.tracking_process import process_tags
 
 # Above this the cores are shared with other work.
@@ -56,7 +54,7 @@ def diverted_output(log: Path) -> Iterator[TextIO]:
 
 def launch(name: str, *, overrides: Sequence[str] = (), selection: Sequence[dg.AssetKey] | None = None) -> Launch:
     """Runs ``finetune`` for one recipe, or the ``selection`` of it, shows it, and waits for its end."""
-    from pipelines.definitions import defs, finetune_job
+    from pipelines.definitions import finetune_job, tracking
 
     if psutil.cpu_percent(interval=0.5) > BUSY_PERCENT:
         yield_shared_cores()
@@ -66,11 +64,9 @@ def launch(name: str, *, overrides: Sequence[str] = (), selection: Sequence[dg.A
         "luthier/launch": launch_id,
         **process_tags("/"),
     }
-    book: RecipeBook = defs.resources["recipes"]  # type: ignore[index]
-    tracking: Tracking = defs.resources["tracking"]  # type: ignore[index]
     run_config = {
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        "resources": {"recipes": {"config": {"folder": book.folder, "overrides": list(overrides)}}},
+        "resources": {"recipes": {"config": {"folder": str(recipes_folder()), "overrides": list(overrides)}}},
     }
     with dg.DagsterInstance.get() as instance, diverted_output(luthier_home() / "last-run.log") as terminal:
         began = time.time()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from luthier.errors import LuthierError
-from resources.artifact_store import Artifact, ArtifactStore
+from resources.artifact_store import Artifact, ArtifactStore, recorded_value
 
 if TYPE_CHECKING:
     from luthier.data_report.report import DataReport
@@ -47,7 +47,7 @@ def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: Artifact
     evaluated = _newest(instance, "evaluation_report", recipe)
     if evaluated is None:
         raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
-    artifact = artifacts.open("evaluation_report", _value(evaluated, "digest"))
+    artifact = artifacts.open("evaluation_report", recorded_value(evaluated, "digest"))
     return Result(
         report=read_report(artifact.folder),
         page=artifact.folder / "report.html",
@@ -64,7 +64,7 @@ def newest_data_report(recipe: str, instance: dg.DagsterInstance) -> tuple["Data
     made = _newest(instance, "cleaned_splits", recipe)
     if made is None:
         raise LuthierError("no splits yet", where=recipe, remedy=f"luthier data {recipe}")
-    page = Path(_value(made, "report"))
+    page = Path(recorded_value(made, "report"))
     return read_data_report(page.parent), page
 
 
@@ -74,14 +74,14 @@ def _version_made_from(
     deployed = _newest(instance, "deployed_artifact", recipe)
     if deployed is None:
         return None
-    artifact = artifacts.open("deployed_artifact", _value(deployed, "digest"))
-    return _value(deployed, "version") if artifact.manifest["inputs"]["evaluation_report"] == report.digest else None
+    artifact = artifacts.open("deployed_artifact", recorded_value(deployed, "digest"))
+    return (
+        recorded_value(deployed, "version")
+        if artifact.manifest["inputs"]["evaluation_report"] == report.digest
+        else None
+    )
 
 
 def _newest(instance: dg.DagsterInstance, asset: str, recipe: str) -> dg.EventLogRecord | None:
     recorded = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[recipe])
     return next(iter(instance.fetch_materializations(recorded, limit=1).records), None)
-
-
-def _value(record: dg.EventLogRecord, name: str) -> str:
-    return str(record.asset_materialization.metadata[name].value)  # type: ignore[union-attr]

@@ -171,11 +171,17 @@ class ArtifactStore(dg.ConfigurableIOManager):
             raise LuthierError(
                 f"{name} was never materialized for {context.asset_partition_key}", remedy="do that first"
             )
-        metadata = records[0].asset_materialization.metadata  # type: ignore[union-attr]
-        return self.open(name, str(metadata["digest"].value))
+        return self.open(name, recorded_value(records[0], "digest"))
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         raise TypeError(f"assets return dg.MaterializeResult, not a value: {type(obj).__name__}")
+
+
+def recorded_value(record: dg.EventLogRecord, name: str) -> str:
+    """An entry of the metadata of a materialization that Dagster recorded."""
+    materialization = record.asset_materialization
+    assert materialization is not None
+    return str(materialization.metadata[name].value)
 
 
 def damaged_files(folder: Path) -> list[str]:

@@ -1,11 +1,10 @@
 """Rows that say the same: which stay, which leave and why, and which must stay in one split.
 
-``standing`` is how strongly a row holds its place where its split is known beforehand (by time, by hash, as given):
-test 0, validation 1, train 2. Of rows that say the same those of the lowest standing stay, and of these the first in
-the source: so a row leaves train, never test.
+Where the split of rows is known beforehand (by time, by hash, as given), those of the last split stay, else and among
+these the first in the source: so a row leaves train, never test.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ import numpy as np
 from luthier.data.answers import answers_in_prompts
 from luthier.data.clean_table import CleanTable
 from luthier.data.content import same
-from luthier.data.near_duplicates import Pairs, components, dropped_because, kept_apart, similar_pairs
+from luthier.data.near_duplicates import Pairs, across, components, dropped_because, kept_apart, similar_pairs
+from luthier.data.splitting import SPLITS
 from luthier.data.text import normalised
 from luthier.errors import DataError
 
@@ -27,7 +27,6 @@ NEAR_DUPLICATE = "near-duplicate"
 REPEATED_ID = "repeated id"
 SPLIT_GROUP = "group in two splits"
 ANSWER_GIVEN_AWAY = "answer of another split"
-STANDINGS = ("test", "validation", "train")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Conflict:
 class Deduplication:
     """``keep`` says which rows stay, ``why`` has kind and reason of each other; ``pairs`` are rows nearly the same.
 
-    All arrays have a value a row, in the order of the source. ``protected`` rows always stay.
+    All arrays have a value a row, in the order of the source. ``known`` are splits as in SPLITS; ``protected`` rows
+    always stay.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Deduplication:
         rows: CleanTable,
         settings: "Duplicates",
         *,
-        standing: np.ndarray | None = None,
+        known: np.ndarray | None = None,
         protected: np.ndarray | None = None,
     ) -> None:
         self.rows, self.settings = rows, settings
-        self.standing = np.zeros(len(rows), dtype=np.int64) if standing is None else standing
+        self.split = np.zeros(len(rows), dtype=np.int64) if known is None else known
         self.protected = np.zeros(len(rows), dtype=bool) if protected is None else protected
         self.keep = np.ones(len(rows), dtype=bool)
         self.why: dict[int, tuple[str, str]] = {}
@@ -72,33 +72,32 @@ class Deduplication:
     def drop_near(self, splits: np.ndarray, order: np.ndarray) -> None:
         """Rows leave that are nearly the same as a row of a later split, until a search between splits finds none.
 
-        Of a crowd of texts made from one template the first search does not list every pair, and where rows stay
-        together or are protected that can matter. ``order`` is how rows will be written, as the leak search reads them.
+        Rows may stay together, be protected, or be one of a crowd made from one template, of which the search among
+        all rows does not list every pair. In ``order`` rows will be written, and searched for leaks.
         """
         while True:
-            here = np.flatnonzero(self.keep & (splits >= 0))
-            here = here[np.lexsort((order[here], splits[here]))]
-            split, said, keys = splits[here], self.same[here], self.rows.table["key"].take(here)
-
-            def across(a: np.ndarray, b: np.ndarray, split: np.ndarray = split, said: np.ndarray = said) -> np.ndarray:
-                return (split[a] != split[b]) & (said[a] != said[b])
-
-            found = similar_pairs(self.rows.bands[here], keys, self.settings.threshold, wanted=across)
+            here = order[self.keep[order] & (splits[order] >= 0)]
+            here = here[np.argsort(splits[here], kind="stable")]
+            keys, wanted = self.rows.table["key"].take(here), across(splits[here], self.same[here])
+            found = similar_pairs(self.rows.bands[here], keys, self.settings.threshold, wanted=wanted)
             if not len(found):
                 return
-            self._drop_texts(here[found.a], here[found.b], found.similarity)
+            earlier, later = here[found.a], here[found.b]
+            for split in reversed(range(len(SPLITS) - 1)):
+                going = (splits[earlier] == split) & self.keep[later]
+                self._drop_texts(earlier[going], later[going], found.similarity[going])
 
-    def drop_answers(self, splits: np.ndarray, order: Sequence[str]) -> None:
-        """Rows leave whose prompt holds the answer to a row of a later split; ``splits`` index ``order``."""
+    def drop_answers(self, splits: np.ndarray) -> None:
+        """Rows leave whose prompt holds the answer to a row of a later split."""
         if self.rows.label_kind != "text":
             return
         prompts, answers = self.rows.table["key"], self.rows.table["label"]
-        for number, name in enumerate(order[:-1]):
+        for number, name in enumerate(SPLITS[:-1]):
             here = np.flatnonzero(self.keep & (splits == number))
             later = np.flatnonzero(self.keep & (splits > number))
             asked = [normalised(text) for text in answers.take(later).to_pylist()]
             for prompt, answer in answers_in_prompts(prompts.take(here).to_pylist(), asked):
-                place, other = self._place(later[answer]), order[splits[later[answer]]]
+                place, other = self._place(later[answer]), SPLITS[splits[later[answer]]]
                 self._drop(here[prompt], ANSWER_GIVEN_AWAY, f"{name} prompt with the answer of {place} in {other}")
 
     def units(self) -> np.ndarray:
@@ -112,7 +111,7 @@ class Deduplication:
         ids = self.rows.codes("id")
         if self.protected.any():
             # Files that are given as splits number their rows each for itself.
-            ids = np.where(ids < 0, ids, ids * len(STANDINGS) + self.standing)
+            ids = np.where(ids < 0, ids, ids * len(SPLITS) + self.split)
         first = self._first(ids)
         for row in np.flatnonzero((ids >= 0) & (first != np.arange(len(ids)))):
             self._drop(row, REPEATED_ID, f"the id of {self._place(first[row])}")
@@ -162,23 +161,18 @@ class Deduplication:
         """Near-duplicates among the first row of every text that is still there."""
         unique = np.flatnonzero(self.keep & (self._first(self.same) == np.arange(len(self.keep))))
         keys, bands = self.rows.table["key"].take(unique), self.rows.bands[unique]
-        order = np.argsort(self.standing[unique], kind="stable")
+        order = np.argsort(-self.split[unique], kind="stable")
         found = similar_pairs(bands, keys, self.settings.threshold, order=order)
         return replace(found, a=unique[found.a], b=unique[found.b], nearest=None)
 
     def _settle_near_duplicates(self) -> None:
-        pairs = self.pairs
-        if self.settings.near == "drop":
-            free = ~(self.protected[pairs.a] & self.protected[pairs.b])
-            pairs = replace(pairs, a=pairs.a[free], b=pairs.b[free], similarity=pairs.similarity[free])
-            dropped = dropped_because(pairs, kept_apart(pairs, np.argsort(self.standing, kind="stable")))
-            self._drop_texts(dropped.row, dropped.near_to, dropped.similarity)
+        if self.settings.near == "together":
             return
-        a_is_weak = self.standing[pairs.a] > self.standing[pairs.b]
-        weak, strong = np.where(a_is_weak, pairs.a, pairs.b), np.where(a_is_weak, pairs.b, pairs.a)
-        for level in (1, 2):
-            going = (self.standing[weak] == level) & (self.standing[strong] < level) & self.keep[strong]
-            self._drop_texts(weak[going], strong[going], pairs.similarity[going])
+        pairs = self.pairs
+        free = ~(self.protected[pairs.a] & self.protected[pairs.b])
+        pairs = replace(pairs, a=pairs.a[free], b=pairs.b[free], similarity=pairs.similarity[free])
+        dropped = dropped_because(pairs, kept_apart(pairs, np.argsort(-self.split, kind="stable")))
+        self._drop_texts(dropped.row, dropped.near_to, dropped.similarity)
 
     def _drop_texts(self, rows: np.ndarray, near: np.ndarray, similarity: np.ndarray) -> None:
         """Lets every row go whose text is that of one of ``rows``, each of which is nearly that of ``near``."""
@@ -190,16 +184,16 @@ class Deduplication:
             self._drop(row, NEAR_DUPLICATE, reason)
 
     def _separate(self, ids: np.ndarray, kind: str) -> None:
-        """Rows leave whose id a row of lower standing has."""
+        """Rows leave whose id a row of a later split has."""
         first = self._first(ids)
-        for row in np.flatnonzero(self.keep & (ids >= 0) & (self.standing[first] < self.standing)):
-            self._drop(row, kind, f"{kind}: {self._place(first[row])} is in {STANDINGS[self.standing[first[row]]]}")
+        for row in np.flatnonzero(self.keep & (ids >= 0) & (self.split[first] > self.split)):
+            self._drop(row, kind, f"{kind}: {self._place(first[row])} is in {SPLITS[self.split[first[row]]]}")
 
     def _first(self, ids: np.ndarray) -> np.ndarray:
-        """For every row the first row, by standing, of those with its id that are still there; else the row itself."""
+        """For every row the first in the last split of those with its id that are still there; else the row itself."""
         rows = np.arange(len(ids))
         alive = np.flatnonzero(self.keep & (ids >= 0))
-        order = alive[np.lexsort((alive, self.standing[alive]))][::-1]
+        order = alive[np.lexsort((alive, -self.split[alive]))][::-1]
         by_id = np.full(ids.max(initial=0) + 1, -1)
         by_id[ids[order]] = order
         return np.where(self.keep & (ids >= 0), by_id[ids], rows)

@@ -18,7 +18,7 @@ from luthier.errors import DataError
 PIECE = 1 << 20
 LONGEST_ELEMENT = 1 << 26
 LONGEST_TOKEN = 16
-SPACE = re.compile(r"[ \t\r\n]*")
+NO_SPACE = re.compile(r"[^ \t\r\n]")
 NESTING = re.compile(r'"(?:[^"\\\n]|\\.)*"?|[\[\]{}]')
 AFTER_VALUE = re.compile(r"[ \t\r\n]*[,\]}]")
 DECODER = json.JSONDecoder()
@@ -54,7 +54,8 @@ class _Document:
     def peek(self) -> str:
         """The next character that is no space, nothing at the end."""
         while True:
-            end = SPACE.match(self._text, self._position).end()  # type: ignore[union-attr]
+            found = NO_SPACE.search(self._text, self._position)
+            end = found.start() if found else len(self._text)
             above, newline, indent = self._text[self._position : end].rpartition("\n")
             self._line += above.count("\n") + len(newline)
             if newline or self._indent is not None:

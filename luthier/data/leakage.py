@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from luthier.data.answers import answers_in_prompts
 from luthier.data.content import digests, same
-from luthier.data.near_duplicates import Banding, band_hashes, similar_pairs
+from luthier.data.near_duplicates import Banding, across, band_hashes, similar_pairs
 from luthier.data.splitting import SPLITS
 from luthier.data.tables import read_facts
 from luthier.data.text import normalised
@@ -150,12 +150,8 @@ def _in_two_splits(rows: SplitRows, ids: np.ndarray) -> Found:
 
 def _near(rows: SplitRows, threshold: float) -> tuple[Leak | None, Found]:
     """Near-duplicates across splits that are no duplicates, and the most alike pair that was compared."""
-    said = same(rows.normalised)
-
-    def across(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (rows.split[a] != rows.split[b]) & (said[a] != said[b])
-
-    pairs = similar_pairs(rows.bands, rows.keys, threshold, wanted=across)
+    wanted = across(rows.split, same(rows.normalised))
+    pairs = similar_pairs(rows.bands, rows.keys, threshold, wanted=wanted)
     top = pairs.nearest
     nearest = None if top is None else rows.leak("nearest", top.a, top.b, top.similarity)
     return nearest, list(zip(pairs.a.tolist(), pairs.b.tolist(), map(float, pairs.similarity), strict=True))

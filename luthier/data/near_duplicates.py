@@ -84,6 +84,11 @@ class DroppedRows:
     similarity: np.ndarray
 
 
+def across(part: np.ndarray, said: np.ndarray) -> Wanted:
+    """Pairs of rows in two parts that do not say the same: rows with one number in ``said`` do."""
+    return lambda a, b: (part[a] != part[b]) & (said[a] != said[b])
+
+
 def band_hashes(texts: Sequence[str], banding: Banding) -> np.ndarray:
     """One uint64 for each text (rows) and band (columns): the same in every process and for every batch."""
     hashes = np.empty((len(texts), banding.bands), np.uint64)

@@ -59,17 +59,10 @@ def write_cleaned_splits(
         divided = _divided(rows, data)
         added = _write_splits(divided, folder, fill_masks)
         write_rejected(raw, folder, divided.reasons())
-        facts = _facts(raw_facts, divided, added, folder)
+        facts = _facts(raw_facts, divided, added)
     write_facts(folder / FACTS, facts)
     log.info("%s", ", ".join(f"{name} {count}" for name, count in facts["rows"].items()))
     return facts
-
-
-def preview(folder: Path, rows: int = 5) -> list[dict[str, Any]]:
-    """The first training rows, for people."""
-    with pq.ParquetFile(folder / "train.parquet") as file:
-        batch = next(file.iter_batches(rows), None)
-    return [] if batch is None else batch.to_pylist()
 
 
 def split_schema(label_kind: str) -> pa.Schema:
@@ -89,20 +82,28 @@ def split_schema(label_kind: str) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Divided:
-    """Clean rows and the split of each; ``same`` knows why others left."""
+    """Clean rows and the split of each; ``same`` knows why others left.
+
+    ``order`` has every row once, as they are written: seed and content alone decide it.
+    """
 
     rows: CleanTable
     same: Deduplication
     splits: np.ndarray
+    order: np.ndarray
     labels: list[str]
     data: "DataSection"
 
     def tables(self, split: str) -> Iterator[pa.Table]:
-        """The rows of a split in an order that only seed and content decide, some at a time."""
-        order = np.argsort(ranks(self.rows.content, f"order {self.data.split.seed}"), kind="stable")
-        chosen = order[self.splits[order] == SPLITS.index(split)]
+        """The rows of a split, some at a time."""
+        chosen = self.order[self.splits[self.order] == SPLITS.index(split)]
         for start in range(0, max(len(chosen), 1), ROWS_AT_ONCE):
             yield self._table(chosen[start : start + ROWS_AT_ONCE])
+
+    def balance(self, split: str) -> dict[str, int]:
+        """Rows of each label."""
+        chosen = pa.array(self.splits == SPLITS.index(split))
+        return label_counts(self.rows.table["label"].filter(chosen), self.labels)
 
     def held_out(self) -> HeldOut:
         """What no new training row may resemble."""
@@ -131,13 +132,13 @@ def _divided(rows: CleanTable, data: "DataSection") -> Divided:
         reasons = dict(Counter(rows.dropped["kind"].to_pylist()))
         raise DataError("no row is left after cleaning", received=reasons, remedy="check data.columns and data.labels")
     known = known_splits(rows, data)
-    standing = None if known is None else len(SPLITS) - 1 - known
-    same = Deduplication(rows, data.duplicates, standing=standing, protected=is_protected(known, data))
+    same = Deduplication(rows, data.duplicates, known=known, protected=is_protected(known, data))
     splits = assign(rows, same, known, data)
-    same.drop_near(splits, ranks(rows.content, f"order {data.split.seed}"))
-    same.drop_answers(splits, SPLITS)
+    order = np.argsort(ranks(rows.content, f"order {data.split.seed}"), kind="stable")
+    same.drop_near(splits, order)
+    same.drop_answers(splits)
     splits[~same.keep] = NOWHERE
-    return Divided(rows, same, splits, label_names(rows, splits != NOWHERE, data), data)
+    return Divided(rows, same, splits, order, label_names(rows, splits != NOWHERE, data), data)
 
 
 def _write_splits(divided: Divided, folder: Path, fill_masks: "FillMasks | None") -> AddedRows:
@@ -156,7 +157,7 @@ def _write_splits(divided: Divided, folder: Path, fill_masks: "FillMasks | None"
     return added
 
 
-def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> dict[str, Any]:
+def _facts(raw: RawFacts, divided: Divided, added: AddedRows) -> dict[str, Any]:
     """What became of every row; raw rows are those of the splits, rejected, duplicates and not sampled."""
     rows, same, data = divided.rows, divided.same, divided.data
     reasons = Counter(raw.rejected_by_reason) + Counter(rows.dropped["kind"].to_pylist())
@@ -165,8 +166,7 @@ def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> d
     rejected = reasons.total() - elsewhere
     total = raw.rows + raw.rejected
     sizes = {name: int((divided.splits == number).sum()) for number, name in enumerate(SPLITS)}
-    balance = {name: _balance(folder / f"{name}.parquet", divided.labels) for name in SPLITS}
-    weighed = _balance(folder / f"{TRAIN}.parquet", divided.labels, with_added=True)
+    balance = {name: divided.balance(name) for name in SPLITS}
     return {
         "labels": divided.labels,
         "label_kind": data.label_kind,
@@ -179,7 +179,7 @@ def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> d
             "augmented": sum(added.by_kind.values()),
         },
         "balance": balance,
-        "class_weights": class_weights(weighed) if data.balance == "weights" and divided.labels else None,
+        "class_weights": _class_weights(balance[TRAIN], added) if data.balance == "weights" else None,
         "rejected_by_reason": dict(sorted(reasons.items())),
         "bad_share": rejected / total if total else 0.0,
         "conflicts": _conflicts(rows, same),
@@ -190,10 +190,11 @@ def _facts(raw: RawFacts, divided: Divided, added: AddedRows, folder: Path) -> d
     }
 
 
-def _balance(path: Path, labels: list[str], *, with_added: bool = False) -> dict[str, int]:
-    table = pq.read_table(path, columns=["row", "label"])
-    own = table if with_added else table.filter(table["row"].is_valid())
-    return label_counts(own["label"], labels)
+def _class_weights(train: dict[str, int], added: AddedRows) -> dict[str, float]:
+    counts = Counter(train)
+    for table in added.tables:
+        counts.update(label_counts(table["label"], list(train)))
+    return class_weights(counts)
 
 
 def _conflicts(rows: CleanTable, same: Deduplication) -> dict[str, Any]:

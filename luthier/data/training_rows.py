@@ -54,11 +54,13 @@ def added_rows(
 ) -> AddedRows:
     """What ``data.augmentation`` and ``data.balance`` add to the ``rows`` rows of ``train``, read only when needed."""
     why, augments = _decision(rows, data)
+    repeats = data.balance == "oversample"
+    own = train() if augments or repeats else None
     tables: list[pa.Table] = []
     if augments:
-        tables.append(_table(train(), _new_rows(train(), held_out(), data, fill_masks)))
-    if data.balance == "oversample" and data.label_kind == "single":
-        tables.append(_repeated(pa.concat_tables([train(), *tables])))
+        tables.append(_table(own, _new_rows(own, held_out(), data, fill_masks)))
+    if repeats:
+        tables.append(_repeated(pa.concat_tables([own, *tables])))
     kinds = Counter(kind for table in tables for kind in table["augmentation"].to_pylist())
     return AddedRows(tables, dict(sorted(kinds.items())), why)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SPLITS = ("train", "validation", "test")
+from luthier.data.splitting import SPLITS
+
 ROWS_AT_ONCE = 1024
 BINS = 40
 
@@ -36,16 +37,14 @@ class Lengths:
 
 def token_lengths(splits: Path, base: Path, *, max_length: int, most: int = 200_000) -> dict[str, Lengths]:
     """Count the tokens of every split with the tokenizer of ``base``; of at most ``most`` rows each, evenly spaced."""
-    from luthier.models.loading import load_tokenizer
+    from luthier.models.tokenizer import count_tokens
 
-    tokenizer = load_tokenizer(base)
-    options = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
     found: dict[str, Lengths] = {}
     measured: dict[str, np.ndarray] = {}
     for name in SPLITS:
         path = splits / f"{name}.parquet"
         batches = (batch["text"].to_pylist() for batch in evenly_spaced(path, ["text"], most))
-        tokens = [len(ids) for texts in batches for ids in tokenizer(texts, **options)["input_ids"]]
+        tokens = [count for texts in batches for count in count_tokens(base, texts)]
         measured[name] = np.array(tokens, dtype=np.int64)
         found[name] = _described(measured[name], pq.read_metadata(path).num_rows, max_length)
     edges = common_edges(list(measured.values()), max_length)

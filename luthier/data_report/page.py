@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from luthier.data.splitting import SPLITS
 from luthier.data_report.report import DataReport
 from luthier.data_report.wording import (
-    SPLITS,
     augmentation_sentence,
     counted,
     division_sentence,

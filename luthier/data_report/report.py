@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from luthier.data.splitting import SPLITS
 from luthier.data.tables import read_facts, write_facts
-from luthier.data_report.lengths import SPLITS, Lengths, evenly_spaced
+from luthier.data_report.lengths import Lengths, evenly_spaced
 
 PREVIEW_ROWS, EXAMPLES_A_REASON, MOST_REASONS, MOST_EXAMPLES = 5, 3, 20, 10
 TEXT_LENGTH, RAW_LENGTH = 400, 200

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from luthier.data.splitting import SPLITS
 from luthier.data_report.report import DataReport
 from luthier.data_report.wording import (
-    SPLITS,
     estimate_sentence,
     leaks_by_kind,
     most_first,

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from luthier.data.splitting import SPLITS
+
 if TYPE_CHECKING:
     from luthier.data_report.report import DataReport
 
-SPLITS = ("train", "validation", "test")
 DIVISIONS = {
     "stratified": "by chance, with every label's share kept",
     "random": "by chance alone",

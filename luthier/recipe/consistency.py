@@ -46,7 +46,7 @@ def _of_sources(data: DataSection) -> Iterator[tuple[str, object, str]]:
         yield named[0], given[named[0]], "stands instead of source; leave one of them out"
     if data.source is None and named:
         yield from ((split, NOTHING, "is required without source") for split in ("train", "test") if not given[split])
-    uris = [uri for uris in data.sources.values() for uri in uris]
+    uris = data.uris
     if data.sha256 is not None and len(uris) > 1:
         yield "sha256", data.sha256, "is of a single source; with several, end each URI in #sha256=..."
     asks = [uri.startswith("sql://") for uri in uris]

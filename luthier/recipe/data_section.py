@@ -54,10 +54,19 @@ class Columns(Section):
         return text
 
     @property
+    def by_field(self) -> dict[str, frozenset[str]]:
+        """The columns of the source that each field reads."""
+        single = {"id": self.id, "group": self.group, "time": self.time, "split": self.split}
+        return {
+            "text": Template.parse(self.text).columns,
+            "label": Expression.parse(self.label).columns,
+            **{field: frozenset({name}) for field, name in single.items() if name is not None},
+        }
+
+    @property
     def required(self) -> frozenset[str]:
         """The columns that the source must have."""
-        single = {name for name in (self.id, self.group, self.time, self.split) if name is not None}
-        return Expression.parse(self.label).columns | Template.parse(self.text).columns | single
+        return frozenset().union(*self.by_field.values())
 
 
 class Cleaning(Section):
@@ -226,6 +235,11 @@ class DataSection(Section):
         }
 
     @property
+    def uris(self) -> list[str]:
+        """All URIs."""
+        return [uri for uris in self.sources.values() for uri in uris]
+
+    @property
     def address(self) -> str:
         """All URIs as one text."""
-        return ", ".join(uri for uris in self.sources.values() for uri in uris)
+        return ", ".join(self.uris)

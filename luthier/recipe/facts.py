@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from luthier.data.expression import Expression
-from luthier.data.template import Template
 from luthier.errors import LuthierError
 from luthier.methods import AnyMethod
 from luthier.recipe.data_section import DataSection
@@ -17,7 +15,6 @@ from luthier.recipe.schema import BaseModelSection
 Sourced = TypeVar("Sourced", DataSection, BaseModelSection)
 Fact = TypeVar("Fact")
 
-SINGLE = ("id", "group", "time", "split")
 Layers = Mapping[str, tuple[int, int]]
 ColumnsOf = Callable[[DataSection], Sequence[str] | None]
 LayersOf = Callable[[BaseModelSection], Layers | None]
@@ -55,12 +52,7 @@ def column_problems(data: DataSection, columns: Sequence[str] | None, places: Pl
     """Columns that the recipe names and the source lacks."""
     if columns is None:
         return []
-    parts = {
-        "text": Template.parse(data.columns.text).columns,
-        "label": Expression.parse(data.columns.label).columns,
-        **{name: {column} for name in SINGLE if (column := getattr(data.columns, name)) is not None},
-    }
-    named = [(field, name) for field, names in parts.items() for name in sorted(names)]
+    named = [(field, name) for field, names in data.columns.by_field.items() for name in sorted(names)]
     rule = f"must be a column of the source, which has {', '.join(columns) or 'none'}"
     return [
         places.problem(f"data.columns.{field}", name, rule, nearest(name, columns))

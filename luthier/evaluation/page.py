@@ -64,9 +64,10 @@ def inline_svg(svg: bytes) -> Markup:
     """The picture as an element of a page whose colours are CSS variables named as in ``PALETTE``."""
     text = svg.decode()
     element = text[text.index("<svg") :]
-    width = float(re.search(r'width="([\d.]+)pt"', element)[1]) * PIXELS_PER_POINT  # type: ignore[index]
-    opening = re.search(r'viewBox="[^"]*"', element)[0]  # type: ignore[index]
-    element = re.sub(r"<svg[^>]*>", f'<svg {opening} style="width:{width:.0f}px" aria-hidden="true">', element, count=1)
+    tag, rest = element.split(">", 1)
+    (points,), (box,) = re.findall(r' width="([\d.]+)pt"', tag), re.findall(r'viewBox="[^"]*"', tag)
+    width = float(points) * PIXELS_PER_POINT
+    element = f'<svg {box} style="width:{width:.0f}px" aria-hidden="true">{rest}'
     element = re.sub(r' id="(?:figure|axes|patch|text|line2d|matplotlib|legend|xtick|ytick)[\w.]*"', "", element)
     for name, colour in PALETTE.items():
         element = element.replace(f": {colour}", f": var(--{name})")

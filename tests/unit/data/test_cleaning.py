@@ -204,8 +204,8 @@ def test_a_span_still_marks_what_it_marked(before: str, marked: str, after: str)
     if isinstance(clean, Dropped):
         assert clean.kind == "empty text"
         return
-    (span,) = clean.target  # type: ignore[misc]
-    found = clean.text[span["start"] : span["end"]]  # type: ignore[index]
+    (span,) = clean.target
+    found = clean.text[span["start"] : span["end"]]
     assert len(found) == len(marked)
     assert all(new in (old, " ") for old, new in zip(marked, found, strict=True))
     assert not any(unicodedata.category(sign) == "Cc" for sign in clean.text)

@@ -117,7 +117,7 @@ def _spans(*spans: tuple[int, int, str]) -> str:
 def test_spans_come_in_the_order_of_the_text() -> None:
     value = _spans((8, 11, "person"), (0, 3, "person"), (15, 19, "loc"))
     found = _target(value, _labels(label_kind="spans", label_map={"loc": "place"}))
-    assert [(TEXT[s["start"] : s["end"]], s["label"]) for s in found] == [  # type: ignore[union-attr, index]
+    assert [(TEXT[s["start"] : s["end"]], s["label"]) for s in found] == [
         ("Ann", "person"),
         ("Bob", "person"),
         ("Rome", "place"),
@@ -151,7 +151,7 @@ def test_spans_that_mark_nothing_sensible_say_why(value: str, kind: str) -> None
 
 def test_spans_may_touch_and_may_be_none() -> None:
     labels = _labels(label_kind="spans", labels=["a", "b"])
-    assert len(_target(_spans((0, 3, "a"), (3, 19, "b")), labels)) == 2  # type: ignore[arg-type]
+    assert len(_target(_spans((0, 3, "a"), (3, 19, "b")), labels)) == 2
     assert _target("[]", labels) == []
     assert _reason(_spans((0, 3, "c")), labels)[0] == "label not in labels"
 

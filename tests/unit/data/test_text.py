@@ -165,8 +165,8 @@ def test_markup_nested_without_end_is_an_error() -> None:
 
 @given(TROUBLE, st.sampled_from([clean_text, clean_lines]))
 def test_what_is_readable_is_nfc_has_no_controls_and_stays_as_it_is(text: str, clean: object) -> None:
-    once = readable(text, repair=True, strip=True, clean=clean)  # type: ignore[arg-type]
-    assert readable(once, repair=True, strip=True, clean=clean) == once  # type: ignore[arg-type]
+    once = readable(text, repair=True, strip=True, clean=clean)
+    assert readable(once, repair=True, strip=True, clean=clean) == once
     assert unicodedata.is_normalized("NFC", once)
     assert not any(
         unicodedata.category(sign) == "Cc" for sign in once.replace("\n", "" if clean is clean_lines else "\n")

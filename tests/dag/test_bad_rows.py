@@ -22,9 +22,9 @@ from luthier.data.splits import write_cleaned_splits
 from luthier.recipe.data_section import Columns, DataSection
 from luthier.training.tokens import read_tokens
 from tests.conftest import BAD, GOOD, PLAIN
-from tests.dag.test_graph import Graph, checks, failure, metadata, remade
+from tests.dag.graph import Graph, checks, failure, metadata, remade
+from tests.html_page import Page
 from tests.unit.data.conftest import fetched
-from tests.unit.data_report.test_page import Page
 
 CSV, JSONL = ("bad.csv",), ("bad.jsonl",)
 SPLITS = ("train", "validation", "test")

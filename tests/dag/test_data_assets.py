@@ -1,7 +1,7 @@
 """The data half of the graph: leaks stop it, and what a recipe asks of sources and base model reaches the rows."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -10,17 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import write_tokenizer
-from tests.dag.test_graph import Graph, checks, failure, metadata
+from tests.dag.graph import Graph, checks, failure, metadata
 
 DATA = '{{source: {source}, columns: {{text: text, label: "sentiment > 0"}}, labels: [bad, good], {more}}}'
 ONLY_DATA = "raw_data,base_model,cleaned_splits"
-
-
-@pytest.fixture
-def graph(project: Path) -> Iterator[Graph]:
-    (project / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(project / "dagster")) as instance:
-        yield Graph(project, instance)
 
 
 @pytest.fixture

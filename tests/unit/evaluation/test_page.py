@@ -1,34 +1,16 @@
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 
 from luthier.evaluation.page import render_page
 from luthier.evaluation.report import Evaluated, EvaluationReport
 from luthier.evaluation.wording import interval_sentence, verdict_sentence
+from tests.html_page import Page
 
 Rows = Callable[..., Evaluated]
 Make = Callable[..., EvaluationReport]
 History = list[dict[str, float]]
-
-
-class Page(HTMLParser):
-    """The tags, attributes and text of a page as a browser reads them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture

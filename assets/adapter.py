@@ -13,6 +13,7 @@ import dagster as dg
 from assets.materialization import materialized, mistakes_explained, picture
 from assets.partitions import recipe_partitions
 from assets.quantized_model import training_model
+from assets.training_origin import head_of
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -117,17 +118,18 @@ def fine_tuning(
     from luthier.training.tokens import write_tokens
 
     method, training, metric = read_hyperparameters(hyperparameters.folder)
+    head, most = head_of(task, cleaned_splits, base_model), training.max_length
     tokens = artifacts.obtain(
         "tokens",
-        {"cleaned_splits": cleaned_splits.digest, "base_model": base_model.digest, "length": training.max_length},
+        {"cleaned_splits": cleaned_splits.digest, "base_model": base_model.digest, "task": task, "length": most},
         lambda folder: write_tokens(
-            cleaned_splits.folder, base_model.folder, TASKS[task], max_length=training.max_length, folder=folder
+            cleaned_splits.folder, base_model.folder, TASKS[task], head, max_length=most, folder=folder
         ),
     )
     labels, weights = cleaned_splits.facts["labels"], cleaned_splits.facts["class_weights"]
     return FineTuning(
         task=TASKS[task],
-        labels=tuple(labels),
+        head=head,
         class_weights=tuple(weights[label] for label in labels) if weights else None,
         metric=metric,
         method=method,

@@ -1,10 +1,14 @@
 """What an adapter was trained from: not what lies upstream now, but what its manifest names."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from assets.quantized_model import training_model
 from luthier.errors import LuthierError
 from resources.artifact_store import Artifact, ArtifactStore
+
+if TYPE_CHECKING:
+    from luthier.tasks.head import Head
 
 UPSTREAM = ("cleaned_splits", "base_model", "quantized_model", "hyperparameters")
 
@@ -22,6 +26,14 @@ class TrainingOrigin:
     def model(self) -> Artifact:
         """The artifact whose weights the training started from."""
         return training_model(self.base_model, self.quantized_model)
+
+
+def head_of(task: str, cleaned_splits: Artifact, base_model: Artifact) -> "Head":
+    """The head that a task needs for these labels on this base."""
+    from luthier.tasks import TASKS
+
+    labels, kind = cleaned_splits.facts["labels"], cleaned_splits.facts["label_kind"]
+    return TASKS[task].head(labels, kind, encoder_decoder=base_model.facts["encoder_decoder"])
 
 
 def origin_of(adapter: Artifact, artifacts: ArtifactStore) -> TrainingOrigin:

@@ -61,11 +61,10 @@ def run(
 ) -> None:
     """Run the finetune job for a recipe: from raw rows to a registered model."""
     from pipelines.launch import downstream_of, launch
-    from pipelines.preflight import check_before_run, require_trainable
+    from pipelines.preflight import check_before_run
     from pipelines.summary import print_summary
 
     resolved = check_before_run(recipe, overrides)
-    require_trainable(resolved)
     ended = launch(recipe, overrides=overrides, selection=downstream_of(start_from) if start_from else None)
     _require_success(ended)
     print_summary(resolved, ended, console)
@@ -201,12 +200,12 @@ def check(
     overrides: Overrides = [],  # noqa: B006 (typer reads it)
 ) -> None:
     """Report every problem of the recipes at once, without downloading anything."""
-    from pipelines.preflight import check_before_run, require_trainable
+    from pipelines.preflight import check_before_run
 
     failed: list[str] = []
     for name in recipes or recipe_names(recipes_folder()):
         try:
-            require_trainable(check_before_run(name, overrides))
+            check_before_run(name, overrides)
         except RecipeError as error:
             failed.append(str(error))
         else:

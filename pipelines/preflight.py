@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.facts import check_recipe
-from luthier.recipe.problems import RecipeError
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection
 from luthier.sources import NotDownloadedError
-from luthier.tasks import TASKS
 from resources.artifact_store import ArtifactStore
 from resources.home import luthier_home, recipes_folder
 from resources.recipe_book import RecipeBook
@@ -21,16 +19,6 @@ def check_before_run(name: str, overrides: Sequence[str] = ()) -> ResolvedRecipe
     book, artifacts = RecipeBook(folder=str(recipes_folder())), ArtifactStore(home=str(luthier_home()))
     at_hand = _AtHand(book, artifacts)
     return check_recipe(book.path(name), overrides, columns=at_hand.columns, layers=at_hand.layers)
-
-
-def require_trainable(resolved: ResolvedRecipe) -> None:
-    """Raises a RecipeError for labels that the recipe's task does not train on yet."""
-    kind, task = resolved.recipe.data.label_kind, TASKS[resolved.recipe.task]
-    if kind not in task.label_kinds:
-        rule = (
-            f"{task.name} trains on {', '.join(task.label_kinds)}; luthier data {resolved.name} still shows the splits"
-        )
-        raise RecipeError([resolved.places.problem("data.label_kind", kind, rule)])
 
 
 @dataclass(frozen=True)

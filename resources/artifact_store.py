@@ -26,7 +26,7 @@ log = logging.getLogger("luthier.artifacts")
 MANIFEST = "manifest.json"
 RECENT = 20
 # Goes up when the library writes other files from the same inputs.
-FORMAT = 1
+FORMAT = 2
 RECORDED_VERSIONS = ("luthier", "torch", "transformers", "peft", "bitsandbytes", "datasets", "scikit-learn", "pyarrow")
 
 

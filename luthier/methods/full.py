@@ -1,12 +1,13 @@
 """Full fine-tuning: every weight is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from luthier.methods.method import BaseMethod
+from luthier.tasks.head import Head
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,7 @@ class Full(BaseMethod):
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "dropout": "model", "weight_decay": 0.01}
     trains_base: ClassVar[bool] = True
 
-    def attach(self, model: "torch.nn.Module") -> "torch.nn.Module":
+    def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
         return model
 
     def save(self, model: "torch.nn.Module", folder: Path) -> None:
@@ -30,15 +31,15 @@ class Full(BaseMethod):
         self,
         model: Path,
         tuned: Path,
-        labels: Sequence[str],
+        head: Head,
         *,
         dtype: "torch.dtype",
         attention: str,
         dequantized: bool = False,
     ) -> "torch.nn.Module":
-        from luthier.models.loading import load_classifier
+        from luthier.models.loading import load_model
 
-        return load_classifier(tuned, labels, dtype=dtype, attention=attention)
+        return load_model(tuned, head, dtype=dtype, attention=attention)
 
     def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":
         return model

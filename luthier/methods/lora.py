@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from luthier.methods.method import BaseMethod, Mismatch
+from luthier.tasks.head import Head
 
 if TYPE_CHECKING:
     import torch
@@ -50,13 +51,13 @@ class LoraSettings(BaseMethod):
             found.append(Mismatch("r", self.r, rule))
         return found
 
-    def attach(self, model: "torch.nn.Module") -> "torch.nn.Module":
+    def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
         import peft
 
         from luthier.models.loading import head_names
 
         config = peft.LoraConfig(
-            task_type="SEQ_CLS",
+            task_type=head.peft_task_type,
             r=self.r,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
@@ -78,7 +79,7 @@ class LoraSettings(BaseMethod):
         self,
         model: Path,
         tuned: Path,
-        labels: Sequence[str],
+        head: Head,
         *,
         dtype: "torch.dtype",
         attention: str,
@@ -86,10 +87,10 @@ class LoraSettings(BaseMethod):
     ) -> "torch.nn.Module":
         import peft
 
-        from luthier.models.loading import load_classifier
+        from luthier.models.loading import load_model
         from luthier.models.quantization import dequantize
 
-        base = load_classifier(model, labels, dtype=dtype, attention=attention)
+        base = load_model(model, head, dtype=dtype, attention=attention)
         if dequantized:
             dequantize(base)
         return peft.PeftModel.from_pretrained(base, tuned, is_trainable=False)

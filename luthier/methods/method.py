@@ -1,12 +1,14 @@
 """What every fine-tuning method answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+
+from luthier.tasks.head import Head
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +33,8 @@ class BaseMethod(BaseModel, ABC):
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
     trains_base: ClassVar[bool] = False
+    # Whether the tuned model can be one plain model again.
+    merges: ClassVar[bool] = True
 
     @property
     def base_quantization(self) -> "Quantization | None":
@@ -42,7 +46,7 @@ class BaseMethod(BaseModel, ABC):
         return []
 
     @abstractmethod
-    def attach(self, model: "torch.nn.Module") -> "torch.nn.Module":
+    def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
         """The model, ready to train: what the method trains requires gradients, and nothing else does."""
 
     @abstractmethod
@@ -54,7 +58,7 @@ class BaseMethod(BaseModel, ABC):
         self,
         model: Path,
         tuned: Path,
-        labels: Sequence[str],
+        head: Head,
         *,
         dtype: "torch.dtype",
         attention: str,

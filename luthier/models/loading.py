@@ -1,4 +1,4 @@
-"""Loading a snapshot or a quantized model as a classifier or an encoder, safely and at a stated precision."""
+"""Loading a snapshot or a quantized model with the head of a task, safely and at a stated precision."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,9 +7,19 @@ from typing import Any
 
 import torch
 import transformers
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
-HEADS = ("lm_head", "score", "classifier", "classification_head", "qa_outputs")
+from luthier.tasks.head import Head, HeadKind
+
+HEADS = ("lm_head", "score", "classifier", "classification_head", "qa_outputs", "pre_classifier", "pooler", "head")
+AUTO_CLASSES: dict[HeadKind, str] = {
+    "sequence-classification": "AutoModelForSequenceClassification",
+    "token-classification": "AutoModelForTokenClassification",
+    "question-answering": "AutoModelForQuestionAnswering",
+    "causal-lm": "AutoModelForCausalLM",
+    "seq2seq-lm": "AutoModelForSeq2SeqLM",
+}
 
 
 @contextmanager
@@ -33,24 +43,26 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def load_classifier(
-    folder: Path, labels: Sequence[str], *, dtype: torch.dtype, attention: str, seed: int = 0
+def load_model(
+    folder: Path, head: Head, *, dtype: torch.dtype, attention: str, seed: int = 0
 ) -> transformers.PreTrainedModel:
-    """A model of ``folder`` with a sequence-classification head over ``labels``.
+    """A model of ``folder`` with the head of a task.
 
     ``folder`` is a base snapshot, a quantized model (then ``dtype`` is also its compute precision) or a tuned model.
-    A head that the folder lacks is initialized from ``seed``.
+    A head that the folder lacks, or has for other labels, is initialized from ``seed``.
     """
     transformers.set_seed(seed)
     with _without_load_report():
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        model, loaded = auto_class(head).from_pretrained(
             folder,
-            num_labels=len(labels),
-            id2label=dict(enumerate(labels)),
-            label2id={name: index for index, name in enumerate(labels)},
-            problem_type="single_label_classification",
-            **_load_options(dtype, attention),
+            **_head_config(head),
+            **_load_options(folder, dtype, attention),
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
+    model.new_modules = _new_modules(
+        model, head, [*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])]
+    )
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(folder).pad_token_id
     _settle_4bit_layers(model, dtype)
@@ -58,17 +70,47 @@ def load_classifier(
     return model
 
 
+def auto_class(head: Head) -> Any:
+    """The transformers class that loads a model with this head."""
+    return getattr(transformers, AUTO_CLASSES[head.kind])
+
+
+def _head_config(head: Head) -> dict[str, Any]:
+    if not head.labels and head.problem is None:
+        return {}
+    names = head.labels or ("LABEL_0",)
+    config: dict[str, Any] = {
+        "num_labels": len(names),
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: index for index, name in enumerate(names)},
+    }
+    return config | ({"problem_type": head.problem} if head.problem else {})
+
+
+def _new_modules(model: torch.nn.Module, head: Head, missing: Sequence[str]) -> tuple[str, ...]:
+    """The modules that training makes: the head, and whatever else the folder had no weights for, such as a pooler.
+
+    A pooler that stayed as it was drawn, frozen beside an adapter, would pass on noise.
+    """
+    if head.is_language_model:
+        return ()
+    named = [name for name, _ in model.named_children() if name in HEADS]
+    prefix = f"{model.base_model_prefix}."
+    found = [".".join(key.split(".")[: 2 if key.startswith(prefix) else 1]) for key in missing]
+    return tuple(dict.fromkeys([*named, *(name for name in found if name != model.base_model_prefix)]))
+
+
 def load_encoder(folder: Path, *, dtype: torch.dtype, attention: str) -> transformers.PreTrainedModel:
     """The model of ``folder`` without any head."""
     with _without_load_report():
-        model = transformers.AutoModel.from_pretrained(folder, **_load_options(dtype, attention))
+        model = transformers.AutoModel.from_pretrained(folder, **_load_options(folder, dtype, attention))
     _settle_4bit_layers(model, dtype)
     return model
 
 
 def head_names(model: torch.nn.Module) -> list[str]:
-    """The names of the top-level modules that are task heads."""
-    return [name for name, _ in model.named_children() if name in HEADS]
+    """The modules of a model of ``load_model`` that training makes anew."""
+    return list(model.new_modules)
 
 
 def _keep_head_in_float32(model: torch.nn.Module) -> None:
@@ -85,26 +127,36 @@ def _match_input(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[
 
 
 def linear_layers(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every linear layer of the snapshot's classifier as name -> (in, out) features, made without weights."""
+    """Every linear layer of the snapshot below its head, as name -> (in, out) features; made without weights."""
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
-        model = transformers.AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+        model = transformers.AutoModel.from_config(config, attn_implementation="eager")
+    # As they are called in a model with a head.
+    prefix = model.base_model_prefix
     return {
-        name: (module.in_features, module.out_features)
+        f"{prefix}.{name}": (module.in_features, module.out_features)
+        if isinstance(module, torch.nn.Linear)
+        else tuple(module.weight.shape)
         for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and name not in HEADS
+        if isinstance(module, (torch.nn.Linear, Conv1D))
     }
 
 
-def _load_options(dtype: torch.dtype, attention: str) -> dict[str, Any]:
+def _load_options(folder: Path, dtype: torch.dtype, attention: str) -> dict[str, Any]:
     return {
         "dtype": dtype,
         # Always passed: a config.json may otherwise name attention code to download.
-        "attn_implementation": attention,
+        "attn_implementation": attention if attention == "eager" or _has_sdpa(folder) else "eager",
         "use_safetensors": True,
         "trust_remote_code": False,
         "local_files_only": True,
     }
+
+
+def _has_sdpa(folder: Path) -> bool:
+    """Whether the model family can do without eager attention; DeBERTa, for one, cannot."""
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return bool(transformers.MODEL_MAPPING[type(config)]._supports_sdpa)
 
 
 def _settle_4bit_layers(model: torch.nn.Module, dtype: torch.dtype) -> None:

@@ -36,6 +36,7 @@ class BaseFacts:
 
     family: str
     architecture: str
+    encoder_decoder: bool
     parameters: int
     bytes: int
     dtype: str
@@ -107,6 +108,7 @@ def _facts(folder: Path, fetched: Fetched) -> BaseFacts:
     return BaseFacts(
         family=config.model_type,
         architecture=(config.architectures or ["unknown"])[0],
+        encoder_decoder=config.is_encoder_decoder,
         parameters=sum(count for count, dtype in shapes if dtype.startswith(("F", "BF"))),
         bytes=sum(path.stat().st_size for path in folder.glob("*.safetensors")),
         dtype="/".join(sorted(dtypes)),

@@ -13,9 +13,10 @@ from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, Recipe
+from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe
 from luthier.recipe.validation import problems_of, without_errors
-from luthier.tasks import TASKS
+from luthier.tasks import TASKS, Task
+from luthier.tasks.metric import METRICS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,7 +38,7 @@ class Draft:
         self._refuse_name()
         self._fill_defaults()
         self.recipe = self._validated()
-        self._check_metric()
+        self._check_task()
         if data := self.data:
             self.add(data_problems(data, self.places))
 
@@ -95,7 +96,11 @@ class Draft:
         if method := self._method_kind():
             self.layers.fill("training", method.training_defaults, f"default of {self.layers.values['method']['kind']}")
         if task := TASKS.get(str(self.layers.values.get("task"))):
-            self.layers.fill("evaluation", {"metric": task.default_metric}, f"default of {task.name}")
+            origin = f"default of {task.name}"
+            self.layers.fill("data", {"label_kind": task.label_kinds[0]}, origin)
+            kind = str(self.layers.section("data").get("label_kind"))
+            if kind in task.label_kinds:
+                self.layers.fill("evaluation", {"metric": task.metrics(kind)[0]}, origin)
         if split := default_split(self.layers.section("data")):
             self.layers.fill("data.split", {"by": split[0]}, f"default of {split[1]}")
         self.layers.fill("deploy", {"model": self.places.path.stem}, DEFAULT)
@@ -107,14 +112,20 @@ class Draft:
             self.problems += problems_of(error, self.places)
             return None
 
-    def _check_metric(self) -> None:
-        """The metric must be one of the task's; of any task's where the task is unknown."""
-        metric = self.layers.section("evaluation").get("metric")
+    def _check_task(self) -> None:
+        """Labels must be of a kind that the task trains on, and the metric one that means something for them."""
         task = TASKS.get(str(self.layers.values.get("task")))
-        valid = list(dict.fromkeys(name for known in ([task] if task else TASKS.values()) for name in known.metrics))
+        kind, metric = self.layers.section("data").get("label_kind"), self.layers.section("evaluation").get("metric")
+        if task and isinstance(kind, str) and kind not in task.label_kinds:
+            rule = f"must be one of {', '.join(task.label_kinds)} for {task.name}"
+            self.add([self.places.problem("data.label_kind", kind, rule, nearest(kind, task.label_kinds))])
+            kind = None
+        valid = valid_metrics([task] if task else list(TASKS.values()), kind if task else None)
         if isinstance(metric, str) and metric not in valid:
             rule = f"must be a metric of {task.name if task else 'some task'}: {', '.join(valid)}"
             self.add([self.places.problem("evaluation.metric", metric, rule, nearest(metric, valid))])
+        elif isinstance(metric, str) and self.recipe:
+            self.add(target_problems(self.recipe.evaluation, self.places))
 
     def _method_kind(self) -> type[AnyMethod] | None:
         return METHODS.get(str(self.layers.section("method").get("kind")))
@@ -122,3 +133,18 @@ class Draft:
     def _section(self, name: str, model: type[Model]) -> Model | None:
         values: Any = self.layers.values.get(name)
         return without_errors(model, values) if isinstance(values, dict) else None
+
+
+def valid_metrics(tasks: Sequence[Task], label_kind: str | None) -> list[str]:
+    """The metrics of some tasks, for labels of one kind or of all."""
+    kinds = [(task, kind) for task in tasks for kind in task.label_kinds if label_kind in (None, kind)]
+    return list(dict.fromkeys(metric for task, kind in kinds for metric in task.metrics(kind)))
+
+
+def target_problems(evaluation: EvaluationSection, places: Places) -> list[Problem]:
+    """A target that its metric cannot have."""
+    metric = METRICS[evaluation.metric]
+    if metric.low <= evaluation.target <= metric.high:
+        return []
+    rule = f"must lie between {metric.low:g} and {metric.high:g}, as {metric.title} does"
+    return [places.problem("evaluation.target", evaluation.target, rule)]

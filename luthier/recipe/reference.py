@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from luthier.methods import METHODS
+from luthier.recipe.draft import valid_metrics
 from luthier.recipe.json_schema import recipe_json_schema
 from luthier.tasks import TASKS
 
@@ -80,7 +81,7 @@ def _row(field: Field) -> str:
 
 def _allowed(field: Field) -> str:
     if field.name == "evaluation.metric":
-        return "; ".join(f"{name}: {_choices(task.metrics)}" for name, task in TASKS.items())
+        return "; ".join(f"{name}: {_choices(valid_metrics([task], None))}" for name, task in TASKS.items())
     return _type(field.schema)
 
 
@@ -112,7 +113,9 @@ def _own_defaults(name: str) -> Iterator[tuple[str, Any]]:
     if section == "training":
         yield from ((kind, m.training_defaults[rest]) for kind, m in METHODS.items() if rest in m.training_defaults)
     if name == "evaluation.metric":
-        yield from ((task.name, task.default_metric) for task in TASKS.values())
+        yield from ((task.name, task.metrics(task.label_kinds[0])[0]) for task in TASKS.values())
+    if name == "data.label_kind":
+        yield from ((task.name, task.label_kinds[0]) for task in TASKS.values())
 
 
 def _choices(values: Any) -> str:

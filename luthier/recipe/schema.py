@@ -57,6 +57,9 @@ class TrainingSection(Section):
     dropout: Literal["adapter", "model"] = Field(
         default="adapter", description="Keep only the adapter's dropout, or also that of the model."
     )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of each label's weight that all labels share (0 is none)."
+    )
     neftune_alpha: float = Field(
         default=0.0,
         ge=0,
@@ -84,8 +87,17 @@ class EvaluationSection(Section):
         default="accuracy",
         description="The metric that decides, and picks the best checkpoint; the task's own by default.",
     )
-    target: float = Field(default=0.8, ge=-1, le=1, description="The test metric that a model must reach to deploy.")
+    target: float = Field(
+        default=0.8,
+        ge=-1,
+        le=1e9,
+        description="What the test metric must reach, or stay below, for the model to deploy.",
+    )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Confidence of the intervals.")
+    max_new_tokens: int = Field(default=128, ge=1, le=32768, description="Tokens generated for a test row, at most.")
+    generated_rows: int = Field(
+        default=200, ge=1, le=1_000_000, description="Test rows that text is generated for: the first of the split."
+    )
 
 
 class DeploySection(Section):

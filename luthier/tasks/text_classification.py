@@ -1,61 +1,186 @@
-"""Text classification: one text, one of two or more labels.
+"""Text classification: a text, or a pair of texts, and a label, several labels or a number.
 
-A row: ``{"text": "Effective but too tepid biopic", "label": "negative", "label_id": 0}``
+A row: ``{"text": "Effective but too tepid biopic", "pair": None, "label": "negative", "label_id": 0}``
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from luthier.tasks.head import Head, Problem
+from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     import torch
 
+PROBLEMS: dict[str, Problem] = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "number": "regression",
+}
+METRICS = {
+    "single": ("accuracy", "f1_macro", "f1_micro", "mcc", "roc_auc"),
+    "multi": ("f1_micro", "f1_macro", "accuracy", "roc_auc"),
+    "number": ("pearson", "spearman", "mse"),
+}
+# A label of several is given from here on.
+PROBABLE = 0.5
 
-@dataclass(frozen=True)
-class TextClassification:
-    """Rendering, collation, prediction and metrics of one task together, so that they cannot disagree."""
+
+class TextClassification(Task):
+    """Classes, several labels at once, or regression."""
 
     name: ClassVar[str] = "text-classification"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "f1_micro", "mcc")
-    default_metric: ClassVar[str] = "accuracy"
-    label_kinds: ClassVar[tuple[str, ...]] = ("single",)
+    label_kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
 
-    def tokenize(self, texts: Sequence[str], tokenizer: Any, *, max_length: int) -> dict[str, Any]:
-        """Token ids and attention masks, cut to ``max_length`` and not padded."""
-        tokens = tokenizer(list(texts), truncation=True, max_length=max_length)
-        return {name: tokens[name] for name in ("input_ids", "attention_mask")}
+    def metrics(self, label_kind: str) -> tuple[str, ...]:
+        return METRICS[label_kind]
 
-    def collator(self, tokenizer: Any) -> Any:
-        """Pads each batch to its longest row."""
-        import transformers
+    def head(self, labels: Sequence[str], label_kind: str, *, encoder_decoder: bool) -> Head:
+        return Head("sequence-classification", tuple(labels), PROBLEMS[label_kind])
 
-        return transformers.DataCollatorWithPadding(tokenizer)
+    def encode(self, rows: "pa.Table", tokenizer: Any, head: Head, *, max_length: int) -> Encoded:
+        columns = _tokens(tokenizer, rows, max_length=max_length)
+        columns["labels"] = _targets(rows, head)
+        columns["row"] = list(range(len(rows)))
+        cut = sum(len(ids) >= max_length for ids in columns["input_ids"])
+        return Encoded(columns, {"at_limit": cut})
 
-    def metrics_of(self, labels: "np.ndarray", logits: "np.ndarray") -> dict[str, float]:
-        """Every metric of the task; ``logits`` of shape (rows, classes)."""
+    def collator(self, tokenizer: Any, head: Head) -> Collator:
+        """``labels`` of shape (rows,), or (rows, labels) of 0 and 1 where a row has several."""
+        import torch
+
+        def collate(features: list[dict[str, Any]]) -> dict[str, Any]:
+            inputs = [{name: f[name] for name in tokenizer.model_input_names if name in f} for f in features]
+            batch = dict(tokenizer.pad(inputs, return_tensors="pt"))
+            kind = torch.long if head.problem == PROBLEMS["single"] else torch.float32
+            batch["labels"] = torch.tensor([f["labels"] for f in features], dtype=kind)
+            return batch
+
+        return collate
+
+    def loss(
+        self,
+        logits: Any,
+        labels: "torch.Tensor",
+        items: "torch.Tensor | int",
+        *,
+        class_weights: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> "torch.Tensor":
+        """Cross-entropy of classes, binary cross-entropy of several labels, squared error of numbers.
+
+        Torch's own weighted mean would divide by the weights of the micro-batch's labels.
+        """
+        import torch
+        from torch.nn import functional
+
+        logits = logits.float()
+        if not labels.is_floating_point():
+            weight = None if class_weights is None else torch.tensor(class_weights, device=logits.device)
+            total = functional.cross_entropy(
+                logits, labels, weight=weight, reduction="sum", label_smoothing=label_smoothing
+            )
+        elif labels.ndim == 1:
+            total = functional.mse_loss(logits[:, 0], labels, reduction="sum")
+        else:
+            smoothed = labels * (1 - label_smoothing) + label_smoothing / 2
+            total = functional.binary_cross_entropy_with_logits(logits, smoothed, reduction="sum")
+        return total / items
+
+    def validation_metrics(
+        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head
+    ) -> Mapping[str, float]:
         from luthier.evaluation.scores import point
 
-        predictions = logits.argmax(axis=-1)
-        return {metric: point(metric, labels, predictions) for metric in self.metrics}
+        kind = next(kind for kind, problem in PROBLEMS.items() if problem == head.problem)
+        outputs = _activated(kept, head)
+        # A validation without rows of some class leaves the area undefined, which is no reason to stop a training.
+        metrics = [metric for metric in METRICS[kind] if metric != "roc_auc"]
+        return {metric: point(metric, labels, _decided(metric, outputs, head)) for metric in metrics}
 
-    def probabilities(
-        self, model: "torch.nn.Module", tokenizer: Any, texts: Sequence[str], *, max_length: int, batch_size: int = 64
-    ) -> "np.ndarray":
-        """Class probabilities (rows x classes, float32) in the order of ``texts``, batched by length."""
+    def predict(
+        self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference
+    ) -> Predictions:
+        """Evidence: class probabilities, one probability a label, or the number itself; batched by length."""
         import numpy as np
         import torch
 
-        tokens = self.tokenize(texts, tokenizer, max_length=max_length)
-        order = sorted(range(len(texts)), key=lambda row: len(tokens["input_ids"][row]))
+        tokens = _tokens(tokenizer, rows, max_length=how.max_length)
+        order = sorted(range(len(rows)), key=lambda row: len(tokens["input_ids"][row]))
         device = next(model.parameters()).device
-        found: list[torch.Tensor] = []
+        found: list[np.ndarray] = []
         model.eval()
         with torch.inference_mode():
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                batch = tokenizer.pad({n: [v[r] for r in rows] for n, v in tokens.items()}, return_tensors="pt")
-                found.append(model(**batch.to(device)).logits.float().softmax(dim=-1).cpu())
-        probabilities = np.empty((len(texts), found[0].shape[1]), dtype=np.float32)
-        probabilities[order] = torch.cat(found).numpy()
-        return probabilities
+            for start in range(0, len(order), how.batch_size):
+                chosen = order[start : start + how.batch_size]
+                batch = tokenizer.pad({n: [v[r] for r in chosen] for n, v in tokens.items()}, return_tensors="pt")
+                found.append(model(**batch.to(device)).logits.float().cpu().numpy())
+        outputs = np.empty((len(rows), found[0].shape[1]), dtype=np.float32)
+        outputs[order] = _activated(np.concatenate(found), head)
+        return _predictions(outputs, head)
+
+    def compared(self, metric: str, rows: "pa.Table", predictions: Predictions, head: Head) -> tuple[Any, Any]:
+        import numpy as np
+
+        gold = np.array(_targets(rows, head))
+        return gold, _decided(metric, np.stack(list(predictions.evidence)), head)
+
+    def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
+        from luthier.evaluation.baselines import classification_baselines
+
+        texts = [_texts(rows) for rows in (given.train, given.test)]
+        found = classification_baselines(given, *texts, _targets(given.train, given.head))
+        return {name: _predictions(outputs, given.head) for name, outputs in found.items()}
+
+
+def _tokens(tokenizer: Any, rows: "pa.Table", *, max_length: int) -> dict[str, list[Any]]:
+    texts = rows["text"].to_pylist()
+    if not len(rows) or rows["pair"][0].as_py() is None:
+        tokens = tokenizer(texts, truncation=True, max_length=max_length)
+    else:
+        tokens = tokenizer(texts, rows["pair"].to_pylist(), truncation=True, max_length=max_length)
+    return {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
+
+
+def _texts(rows: "pa.Table") -> list[str]:
+    pairs = zip(rows["text"].to_pylist(), rows["pair"].to_pylist(), strict=True)
+    return [text if pair is None else f"{text}\n{pair}" for text, pair in pairs]
+
+
+def _targets(rows: "pa.Table", head: Head) -> list[Any]:
+    if head.problem == PROBLEMS["number"]:
+        return rows["label"].to_pylist()
+    ids = rows["label_id"].to_pylist()
+    if head.problem == PROBLEMS["single"]:
+        return ids
+    return [[int(label in given) for label in range(len(head.labels))] for given in ids]
+
+
+def _activated(logits: "np.ndarray", head: Head) -> "np.ndarray":
+    """Probabilities of logits (rows x classes); numbers stay as they are."""
+    import torch
+
+    if head.problem == PROBLEMS["number"]:
+        return logits
+    outputs = torch.from_numpy(logits).float()
+    single = head.problem == PROBLEMS["single"]
+    return (outputs.softmax(dim=-1) if single else outputs.sigmoid()).numpy()
+
+
+def _decided(metric: str, outputs: "np.ndarray", head: Head) -> "np.ndarray":
+    if head.problem == PROBLEMS["number"]:
+        return outputs[:, 0]
+    if metric == "roc_auc":
+        return outputs
+    return outputs.argmax(axis=1) if head.problem == PROBLEMS["single"] else (outputs >= PROBABLE).astype(int)
+
+
+def _predictions(outputs: "np.ndarray", head: Head) -> Predictions:
+    if head.problem == PROBLEMS["number"]:
+        return Predictions([float(value) for value in outputs[:, 0]], list(outputs))
+    if head.problem == PROBLEMS["single"]:
+        return Predictions([head.labels[index] for index in outputs.argmax(axis=1)], list(outputs))
+    answers = [[head.labels[index] for index in (row >= PROBABLE).nonzero()[0]] for row in outputs]
+    return Predictions(answers, list(outputs))

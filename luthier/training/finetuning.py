@@ -3,7 +3,6 @@
 import json
 import logging
 import resource
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,11 @@ from transformers import Trainer, TrainingArguments
 from luthier.errors import ModelError
 from luthier.evaluation.plots import loss_and_metric_curves
 from luthier.methods import Method
-from luthier.models.loading import linear_layers, load_classifier, load_tokenizer
+from luthier.models.loading import linear_layers, load_model, load_tokenizer
 from luthier.recipe.schema import TrainingSection
-from luthier.tasks.text_classification import TextClassification
+from luthier.tasks import Task
+from luthier.tasks.head import Head
+from luthier.tasks.metric import METRICS
 from luthier.training.callbacks import MetricsSink, ReportMetrics, ReportProgress, StopOnNonFiniteLoss, TrainingClock
 from luthier.training.checkpoints import SealCheckpoints, last_complete
 from luthier.training.compute import Compute
@@ -40,8 +41,8 @@ class FineTuning:
     ``class_weights`` go by label id; with a mean of 1 over the training rows the loss keeps its scale.
     """
 
-    task: TextClassification
-    labels: tuple[str, ...]
+    task: Task
+    head: Head
     metric: str
     method: Method
     training: TrainingSection
@@ -49,6 +50,11 @@ class FineTuning:
     model: Path
     tokens: Path
     class_weights: tuple[float, ...] | None = None
+
+    @property
+    def selection_metric(self) -> str:
+        """What picks the best checkpoint: the deciding metric, or perplexity where that one needs generated text."""
+        return "perplexity" if METRICS[self.metric].generated else self.metric
 
 
 @dataclass(frozen=True)
@@ -88,14 +94,16 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
         log.warning("%s pages only on CUDA: AdamW is used on %s", job.training.optimizer, job.compute.device)
     model = trainable_model(job)
     clock = TrainingClock()
-    trainer = build_trainer(job, model, work, extra=[ReportProgress(job.metric), ReportMetrics(on_metrics), clock])
+    trainer = build_trainer(
+        job, model, work, extra=[ReportProgress(job.selection_metric), ReportMetrics(on_metrics), clock]
+    )
     checkpoint = last_complete(work)
     resumed = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     job.method.save(trainer.model, output)
     history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
     (output / "history.json").write_text(json.dumps(history))
-    (output / "curves.png").write_bytes(loss_and_metric_curves(history, metric=job.metric, form="png"))
+    (output / "curves.png").write_bytes(loss_and_metric_curves(history, metric=job.selection_metric, form="png"))
     facts = _facts(job, trainer, resumed=resumed, seconds=clock.seconds, rescored=rescore(job, output, work=work))
     (output / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
     return facts
@@ -114,10 +122,8 @@ def require_fit(job: FineTuning) -> None:
 def trainable_model(job: FineTuning) -> torch.nn.Module:
     """The base with its head and the method attached."""
     compute = job.compute
-    model = load_classifier(
-        job.model, job.labels, dtype=compute.dtype, attention=compute.attention, seed=job.training.seed
-    )
-    model = job.method.attach(model)
+    model = load_model(job.model, job.head, dtype=compute.dtype, attention=compute.attention, seed=job.training.seed)
+    model = job.method.attach(model, job.head)
     if job.training.dropout == "adapter":
         silence_frozen_dropout(model)
     return model
@@ -128,6 +134,18 @@ def silence_frozen_dropout(model: torch.nn.Module) -> None:
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.Dropout) and "lora_" not in name:
             module.p = 0.0
+
+
+class SummedLossTrainer(Trainer):
+    """Trainer for losses that are sums over all labels of the accumulated batch, and labels that nothing shifts."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._loss_shifts_labels = False
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.Sampler:
+        """In the order of the rows, which are sorted by length: what is kept of them stays aligned."""
+        return torch.utils.data.SequentialSampler(eval_dataset)
 
 
 def build_trainer(
@@ -141,38 +159,42 @@ def build_trainer(
         SealCheckpoints(),
         *extra,
     ]
-    tokenizer = load_tokenizer(job.model)
-    trainer = Trainer(
+    validation = read_tokens(job.tokens, "validation").sort("length", reverse=True)
+
+    def metrics(prediction: transformers.EvalPrediction) -> dict[str, float]:
+        return dict(job.task.validation_metrics(prediction.predictions, prediction.label_ids, validation, job.head))
+
+    trainer = SummedLossTrainer(
         model=model,
         args=_arguments(job, work),
         train_dataset=read_tokens(job.tokens, "train"),
-        eval_dataset=read_tokens(job.tokens, "validation"),
-        data_collator=job.task.collator(tokenizer),
-        compute_metrics=lambda prediction: job.task.metrics_of(prediction.label_ids, prediction.predictions),
-        compute_loss_func=partial(mean_loss, class_weights=job.class_weights),
+        eval_dataset=validation,
+        data_collator=job.task.collator(load_tokenizer(job.model), job.head),
+        compute_metrics=metrics,
+        compute_loss_func=partial(summed_loss, job),
+        preprocess_logits_for_metrics=lambda logits, labels: job.task.kept(_of_head(logits, job.head), labels),
         callbacks=callbacks,
     )
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
 
 
-def mean_loss(
-    outputs: Any,
-    labels: torch.Tensor,
-    num_items_in_batch: torch.Tensor | int | None = None,
-    *,
-    class_weights: Sequence[float] | None = None,
+def summed_loss(
+    job: FineTuning, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
 ) -> torch.Tensor:
-    """Cross-entropy, weighted by each row's label, summed over rows and divided by all rows of the accumulated batch.
+    """The task's loss, over all labels of the accumulated batch or, where it is not said, of this one."""
+    items = labels.ne(-100).sum() if num_items_in_batch is None else num_items_in_batch
+    logits = _of_head(tuple(value for name, value in outputs.items() if name.endswith("logits")), job.head)
+    return job.task.loss(
+        logits, labels, items, class_weights=job.class_weights, label_smoothing=job.training.label_smoothing
+    )
 
-    The model's own loss is a mean over each micro-batch, which the Trainer then adds up without dividing
-    (transformers issue 47688); this sum equals the large batch's gradient whatever the micro-batches' sizes and
-    labels. Torch's own weighted mean would divide by the weights of the micro-batch's labels.
-    """
-    logits = outputs["logits"].float()
-    weight = None if class_weights is None else torch.tensor(class_weights, dtype=logits.dtype, device=logits.device)
-    total = torch.nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
-    return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
+
+def _of_head(outputs: Any, head: Head) -> Any:
+    """The head's own logits of a model's outputs: the first, or the first two of question answering."""
+    if not isinstance(outputs, tuple):
+        return outputs
+    return outputs[:2] if head.kind == "question-answering" else outputs[0]
 
 
 def _arguments(job: FineTuning, work: Path) -> TrainingArguments:
@@ -201,8 +223,8 @@ def _arguments(job: FineTuning, work: Path) -> TrainingArguments:
         # The best, the newest, and the one before it until the newest is sealed.
         save_total_limit=3,
         load_best_model_at_end=True,
-        metric_for_best_model=job.metric,
-        greater_is_better=True,
+        metric_for_best_model=job.selection_metric,
+        greater_is_better=METRICS[job.selection_metric].higher_is_better,
         restore_callback_states_from_checkpoint=True,
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -216,8 +238,8 @@ def _arguments(job: FineTuning, work: Path) -> TrainingArguments:
 def rescore(job: FineTuning, output: Path, *, work: Path) -> float:
     """The validation score of the weights as they lie in ``output``, loaded into a fresh model."""
     compute = job.compute
-    model = job.method.load(job.model, output, job.labels, dtype=compute.dtype, attention=compute.attention)
-    return build_trainer(job, model, work, extra=[]).evaluate()[f"eval_{job.metric}"]
+    model = job.method.load(job.model, output, job.head, dtype=compute.dtype, attention=compute.attention)
+    return build_trainer(job, model, work, extra=[]).evaluate()[f"eval_{job.selection_metric}"]
 
 
 def _facts(job: FineTuning, trainer: Trainer, *, resumed: int, seconds: float, rescored: float) -> TrainingFacts:

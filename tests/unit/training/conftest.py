@@ -20,6 +20,7 @@ from luthier.training.tokens import write_tokens
 from tests.conftest import write_reviews
 
 TASK = TASKS["text-classification"]
+HEAD = TASK.head(("false", "true"), "single", encoder_decoder=False)
 METHODS = {
     "full": {"kind": "full"},
     "lora": {"kind": "lora", "r": 4, "alpha": 8, "target_modules": "all-linear"},
@@ -55,7 +56,7 @@ def fine_tuning(
     tokens = {}
     for name, base in (("bert", tiny_bert), ("llama", quantized_llama)):
         tokens[name] = tmp_path_factory.mktemp("tokens")
-        write_tokens(splits, base, TASK, max_length=16, folder=tokens[name])
+        write_tokens(splits, base, TASK, HEAD, max_length=16, folder=tokens[name])
 
     def make(kind: str = "lora", **settings: object) -> FineTuning:
         method = TypeAdapter(Method).validate_python(METHODS[kind])
@@ -64,7 +65,7 @@ def fine_tuning(
         name, base = ("llama", quantized_llama) if kind == "qlora" else ("bert", tiny_bert)
         return FineTuning(
             task=TASK,
-            labels=("false", "true"),
+            head=HEAD,
             metric="accuracy",
             method=method,
             training=training,

@@ -16,9 +16,10 @@ from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
 from luthier.errors import ModelError, NonFiniteLossError
 from luthier.training import finetuning
-from luthier.training.finetuning import FineTuning, build_trainer, finetune, mean_loss, trainable_model
+from luthier.training.finetuning import FineTuning, build_trainer, finetune, trainable_model
 from luthier.training.tokens import write_tokens
 from tests.conftest import GOOD, PLAIN
+from tests.unit.training.conftest import TASK
 
 
 def ignore(values, step) -> None:
@@ -98,14 +99,14 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(fine_tuning, tmp_p
 def test_a_loss_that_is_not_finite_stops_the_training_at_its_step_and_leaves_nothing(
     fine_tuning, tmp_path, monkeypatch
 ):
-    honest = finetuning.mean_loss
+    honest = finetuning.summed_loss
     calls: list[int] = []
 
     def poisoned(*args, **kwargs):
         calls.append(len(calls) + 1)
         return honest(*args, **kwargs) * (torch.nan if len(calls) >= 3 else 1.0)
 
-    monkeypatch.setattr(finetuning, "mean_loss", poisoned)
+    monkeypatch.setattr(finetuning, "summed_loss", poisoned)
     output = tmp_path / "output"
     output.mkdir()
     with pytest.raises(NonFiniteLossError, match="at step 3"):
@@ -137,13 +138,14 @@ def test_the_weighted_loss_is_torchs_own_but_for_the_divisor():
     logits, labels, weights = torch.randn(50, 3), torch.randint(3, (50,)), (0.3, 1.0, 4.0)
     torchs = torch.nn.functional.cross_entropy(logits, labels, weight=torch.tensor(weights))
     of_labels = torch.tensor(weights)[labels]
-    outputs = {"logits": logits}
-    assert mean_loss(outputs, labels, class_weights=weights) == pytest.approx(float(torchs * of_labels.sum() / 50))
-    rows = -logits.log_softmax(dim=1)[torch.arange(50), labels]
-    assert mean_loss(outputs, labels, 200, class_weights=weights) == pytest.approx(
-        float((of_labels * rows).sum() / 200)
+    items = torch.tensor(50)
+    assert TASK.loss(logits, labels, items, class_weights=weights) == pytest.approx(
+        float(torchs * of_labels.sum() / 50)
     )
-    assert mean_loss(outputs, labels, class_weights=(1, 1, 1)) == pytest.approx(float(mean_loss(outputs, labels)))
+    rows = -logits.log_softmax(dim=1)[torch.arange(50), labels]
+    assert TASK.loss(logits, labels, 200, class_weights=weights) == pytest.approx(float((of_labels * rows).sum() / 200))
+    equal = TASK.loss(logits, labels, items, class_weights=(1, 1, 1))
+    assert equal == pytest.approx(float(TASK.loss(logits, labels, items)))
 
 
 def with_a_rare_label(job: FineTuning, folder: Path) -> FineTuning:
@@ -155,8 +157,13 @@ def with_a_rare_label(job: FineTuning, folder: Path) -> FineTuning:
             " ".join([*chance.sample(PLAIN, 4), "grim" if label or chance.random() < 0.16 else chance.choice(GOOD)])
             for label in labels
         ]
-        pq.write_table(pa.table({"text": texts, "label_id": labels}), folder / f"{split}.parquet")
-    write_tokens(folder, job.model, job.task, max_length=16, folder=folder / "tokens")
+        pq.write_table(
+            pa.table(
+                {"text": texts, "pair": [None] * rows, "messages": [None] * rows, "label": labels, "label_id": labels}
+            ),
+            folder / f"{split}.parquet",
+        )
+    write_tokens(folder, job.model, job.task, job.head, max_length=16, folder=folder / "tokens")
     return replace(job, tokens=folder / "tokens")
 
 

@@ -10,6 +10,7 @@ import transformers
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
+from luthier.errors import ModelError
 from luthier.tasks.head import Head, HeadKind
 
 HEADS = ("lm_head", "score", "classifier", "classification_head", "qa_outputs", "pre_classifier", "pooler", "head")
@@ -93,9 +94,22 @@ def _new_modules(model: torch.nn.Module, head: Head, missing: Sequence[str]) -> 
     A pooler that stayed as it was drawn, frozen beside an adapter, would pass on noise.
     """
     if head.is_language_model:
+        if missing:
+            raise ModelError(
+                "the base model was not trained to write text: its language-model head has no weights",
+                received=", ".join(missing[:3]),
+                remedy="choose a base model that generates, such as GPT-2, Llama, Qwen2, T5 or BART",
+            )
         return ()
-    named = [name for name, _ in model.named_children() if name in HEADS]
     prefix = f"{model.base_model_prefix}."
+    if lost := [key for key in missing if key.startswith(prefix) and not key.startswith(f"{prefix}pooler.")]:
+        # Llama and Qwen2 name their base otherwise under a head of question answering than everywhere else.
+        raise ModelError(
+            f"transformers does not find the base's weights for {type(model).__name__}",
+            received=f"{len(lost)} weights, such as {lost[0]}",
+            remedy="choose a model family that docs/support.md lists for this task",
+        )
+    named = [name for name, _ in model.named_children() if name in HEADS]
     found = [".".join(key.split(".")[: 2 if key.startswith(prefix) else 1]) for key in missing]
     return tuple(dict.fromkeys([*named, *(name for name in found if name != model.base_model_prefix)]))
 

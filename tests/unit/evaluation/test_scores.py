@@ -1,30 +1,31 @@
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
+from sklearn.metrics import accuracy_score, f1_score
 
 from luthier.errors import LuthierError
-from luthier.evaluation.scores import (
-    POINTS,
-    PROPORTIONS,
-    TABLE_STATISTICS,
-    Score,
-    confusion,
-    point,
-    score,
-    wilson,
-)
+from luthier.evaluation.metrics import STATISTICS
+from luthier.evaluation.scores import Score, point, score, wilson
+from luthier.tasks.metric import METRICS
+from tests.unit.evaluation.simulated import SIMULATED, Rows, indicators
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
 PREDICTIONS = np.array([0, 0, 0, 1, 1, 1, 0, 2, 2, 1])
+OF_CLASSES = ("accuracy", "f1_macro", "f1_micro", "mcc")
+every_metric = pytest.mark.parametrize("metric", sorted(METRICS))
 
 
 def noisy(rows: int, classes: int, right: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, rows)
     return labels, np.where(random.random(rows) < right, labels, random.integers(0, classes, rows))
+
+
+def simulated(metric: str, rows: int, seed: int = 1) -> Rows:
+    return SIMULATED[metric](np.random.default_rng(seed), rows)
 
 
 def test_metrics_equal_values_computed_by_hand() -> None:
@@ -44,55 +45,96 @@ def test_wilson_equals_newcombes_published_intervals(successes: int, rows: int, 
     assert wilson(successes, rows, 0.95) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_statistics_of_a_table_equal_scikit_learns(seed: int) -> None:
-    labels, predictions = noisy(30, 5, 0.5, seed)
-    table = confusion(labels, predictions, 5)
-    assert (table == confusion_matrix(labels, predictions, labels=range(5))).all()
-    macro = f1_score(labels, predictions, average="macro", zero_division=0.0)
-    assert TABLE_STATISTICS["f1_macro"](table) == pytest.approx(macro)
-    assert TABLE_STATISTICS["mcc"](table) == pytest.approx(matthews_corrcoef(labels, predictions))
+@pytest.mark.parametrize("metric", sorted(set(METRICS) - {"f1_macro", "mcc"}))
+def test_a_resample_has_the_value_of_its_rows(metric: str) -> None:
+    gold, found = simulated(metric, 30)
+    statistic = STATISTICS[metric](gold, found)
+    resamples = np.random.default_rng(0).integers(0, 30, (20, 30))
+    draws = np.stack([np.bincount(rows, minlength=30) for rows in resamples])
+    expected = [point(metric, [gold[row] for row in rows], [found[row] for row in rows]) for rows in resamples]
+    assert statistic.of(draws) == pytest.approx(expected)
 
 
-def test_statistics_of_stacked_tables_are_those_of_each() -> None:
-    resamples = np.random.default_rng(0).integers(0, 10, (50, 10))
-    tables = confusion(LABELS[resamples], PREDICTIONS[resamples], 3)
-    for metric, statistic in TABLE_STATISTICS.items():
-        expected = [POINTS[metric](LABELS[rows], PREDICTIONS[rows]) for rows in resamples]
-        assert statistic(tables) == pytest.approx(expected)
+@pytest.mark.parametrize("metric", ["f1_macro", "mcc"])
+def test_rows_of_one_pair_of_labels_are_drawn_together(metric: str) -> None:
+    statistic = STATISTICS[metric](LABELS, PREDICTIONS)
+    pairs = sorted(set(zip(LABELS.tolist(), PREDICTIONS.tolist(), strict=True)))
+    draws = np.random.default_rng(0).multinomial(10, statistic.times / 10, size=20)
+    for drawn, value in zip(draws, statistic.of(draws), strict=True):
+        rows = np.repeat(pairs, drawn, axis=0)
+        assert value == pytest.approx(point(metric, rows[:, 0], rows[:, 1]))
 
 
-@pytest.mark.parametrize("metric", sorted(POINTS))
+@every_metric
 def test_an_interval_holds_its_value_and_narrows_with_rows(metric: str) -> None:
-    few, many = (score(metric, *noisy(rows, 3, 0.7, seed=1)) for rows in (100, 1600))
+    few, many = (score(metric, *simulated(metric, rows)) for rows in (60, 960))
     assert few.low < few.value < few.high
     assert many.high - many.low < 0.5 * (few.high - few.low)
 
 
-@pytest.mark.parametrize("metric", sorted(POINTS))
+@every_metric
 def test_higher_confidence_is_wider_and_the_seed_decides_everything(metric: str) -> None:
-    rows = noisy(200, 2, 0.6, seed=2)
+    rows = simulated(metric, 80)
     narrow, wide = score(metric, *rows, confidence=0.8), score(metric, *rows, confidence=0.99)
     assert wide.low < narrow.low < narrow.high < wide.high
     assert score(metric, *rows, seed=3) == score(metric, *rows, seed=3)
 
 
-@pytest.mark.parametrize("metric", sorted(TABLE_STATISTICS))
-def test_the_bootstrap_interval_covers_the_true_value(metric: str) -> None:
+def covered(draw: Callable[[np.random.Generator], Rows], metric: str, true: float, times: int = 150) -> float:
     random = np.random.default_rng(4)
-    population = np.array([[0.40, 0.08, 0.02], [0.05, 0.20, 0.05], [0.02, 0.03, 0.15]])
-    true = float(TABLE_STATISTICS[metric](population))
-    covered = 0
-    for _ in range(150):
-        cells = random.choice(9, 300, p=population.ravel())
-        found = score(metric, cells // 3, cells % 3)
-        covered += found.low <= true <= found.high
+    found = [score(metric, *draw(random)) for _ in range(times)]
+    return sum(interval.low <= true <= interval.high for interval in found) / times
+
+
+@pytest.mark.parametrize("metric", OF_CLASSES)
+def test_the_interval_of_a_class_metric_covers_the_true_value(metric: str) -> None:
+    population = np.array([[40, 8, 2], [5, 20, 5], [2, 3, 15]])
+    true = point(metric, *np.repeat(np.argwhere(population), population.ravel(), axis=0).T)
+    share = covered(lambda r: np.divmod(r.choice(9, 300, p=population.ravel() / 100), 3), metric, true)
     # 95 % of 150 with its own binomial spread, and a little for the percentile method's bias.
-    assert covered / 150 > 0.89
+    assert share > 0.89
+
+
+def correlated(random: np.random.Generator) -> Rows:
+    gold = random.normal(size=200)
+    return gold, 0.6 * gold + 0.8 * random.normal(size=200)
+
+
+def separated(random: np.random.Generator) -> Rows:
+    gold = random.integers(0, 2, 200)
+    scores = random.normal(size=200) + gold
+    return gold, np.stack([-scores, scores], axis=1)
+
+
+def found_with_luck(random: np.random.Generator) -> Rows:
+    """Two of ten entities are missed, two are of the wrong kind."""
+    gold = [[(word, word + 1, "PER") for word in range(random.integers(0, 5))] for _ in range(200)]
+    kinds = ["PER"] * 6 + ["LOC"] * 2 + [""] * 2
+    return gold, [[(s, e, kind) for s, e, _ in row if (kind := str(random.choice(kinds)))] for row in gold]
 
 
 @pytest.mark.parametrize(
-    ("metric", "classes"), [(metric, n) for metric in sorted(POINTS) for n in (1, 2, 5) if (metric, n) != ("mcc", 1)]
+    ("metric", "draw", "true"),
+    [
+        ("pearson", correlated, 0.6),
+        ("spearman", correlated, 6 / np.pi * np.arcsin(0.3)),
+        ("mse", correlated, 0.4**2 + 0.8**2),
+        # The probability that a normal number exceeds one that lies 1 below on average.
+        ("roc_auc", separated, 0.76025),
+        ("seqeval_recall", found_with_luck, 0.6),
+        ("seqeval_precision", found_with_luck, 0.75),
+        ("seqeval_f1", found_with_luck, 2 * 0.6 / 1.8),
+        ("perplexity", lambda r: (np.full(200, 5), r.gamma(10, 0.2, 200)), np.exp(0.4)),
+    ],
+)
+def test_the_interval_of_another_metric_covers_the_true_value(
+    metric: str, draw: Callable[[np.random.Generator], Rows], true: float
+) -> None:
+    assert 0.89 < covered(draw, metric, true) < 0.995
+
+
+@pytest.mark.parametrize(
+    ("metric", "classes"), [(metric, n) for metric in OF_CLASSES for n in (1, 2, 5) if (metric, n) != ("mcc", 1)]
 )
 def test_a_perfect_score_is_not_certain(metric: str, classes: int) -> None:
     labels = np.arange(60) % classes
@@ -102,11 +144,27 @@ def test_a_perfect_score_is_not_certain(metric: str, classes: int) -> None:
     assert score(metric, np.tile(labels, 10), np.tile(labels, 10)).low > found.low
 
 
+@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.high == 1])
+def test_whatever_is_perfect_is_not_certain_either(metric: str) -> None:
+    gold = simulated(metric, 40)[0]
+    best = {"roc_auc": lambda: np.eye(3)[gold], "exact_match": lambda: [row[0] if row else "" for row in gold]}
+    best["squad_f1"] = best["exact_match"]
+    found = score(metric, gold, best.get(metric, lambda: gold)())
+    assert found.value == found.high == pytest.approx(1)
+    assert 0.5 < found.low < 0.96
+
+
 def test_a_score_of_nothing_right_is_not_certain_either() -> None:
     labels = np.arange(60) % 2
-    for metric in POINTS:
+    for metric in OF_CLASSES:
         found = score(metric, labels, 1 - labels)
         assert found.value == found.low < found.high
+
+
+def test_a_perfect_ranking_of_few_is_as_uncertain_as_they_are_few() -> None:
+    few, many = np.arange(300) < 3, np.arange(300) < 150
+    widths = [score("roc_auc", gold.astype(int), np.stack([~gold, gold], axis=1)) for gold in (few, many)]
+    assert widths[0].low < 0.5 < 0.95 < widths[1].low
 
 
 def test_one_prediction_for_all_rows_has_no_correlation() -> None:
@@ -117,13 +175,15 @@ def test_a_resample_without_a_class_is_silent_and_finite() -> None:
     labels = np.array([0] * 11 + [1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for metric in sorted(POINTS):
+        for metric in OF_CLASSES:
             assert np.isfinite(score(metric, labels, np.roll(labels, 1)).low)
+        found = score("roc_auc", labels, np.random.default_rng(0).random((12, 2)))
+        assert np.isfinite([found.low, found.high]).all()
 
 
 def test_text_labels_score_as_ids_do() -> None:
     names = np.array(["a", "b", "c"])
-    for metric in POINTS:
+    for metric in OF_CLASSES:
         assert score(metric, names[LABELS], names[PREDICTIONS]) == score(metric, LABELS, PREDICTIONS)
 
 
@@ -152,8 +212,14 @@ def test_a_score_outside_its_interval_cannot_be_made() -> None:
 
 def test_proportions_are_exactly_accuracy() -> None:
     rows = noisy(500, 4, 0.6, seed=6)
-    assert len({score(metric, *rows).low for metric in PROPORTIONS}) == 1
+    assert score("accuracy", *rows) == score("f1_micro", *rows)
     assert score("f1_micro", *rows).value == pytest.approx(accuracy_score(*rows))
+
+
+def test_all_labels_of_a_row_right_is_a_proportion() -> None:
+    gold, found = indicators(np.random.default_rng(0), 90)
+    right = int((gold == found).all(axis=1).sum())
+    assert score("accuracy", gold, found) == Score(right / 90, *wilson(right, 90, 0.95))
 
 
 def test_the_bootstrap_beats_a_loop_of_scikit_learn_calls() -> None:

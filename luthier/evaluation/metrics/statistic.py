@@ -1,0 +1,64 @@
+"""A metric of some rows in the form that the bootstrap needs.
+
+A resample is how often each row was drawn. Most metrics are functions of sums over rows, so one matrix product gives
+them for many resamples at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A metric as a function of draws: ``of`` maps (..., units) to (...), NaN where a resample leaves it undefined.
+
+    A unit is a row, or all rows that are alike: ``times`` says how many. ``rows`` are what the metric is the mean of,
+    if it is one, and it is a ``proportion`` where each of them is right or wrong. ``trials`` is how many observations
+    stand behind a value that no resample changes.
+    """
+
+    of: Callable[[np.ndarray], np.ndarray]
+    times: np.ndarray
+    trials: int
+    rows: np.ndarray | None = None
+    proportion: bool = False
+
+    @property
+    def value(self) -> float:
+        """The metric of the rows as they are."""
+        return float(self.of(self.times))
+
+
+def of_rows(of: Callable[[np.ndarray], np.ndarray], rows: int, *, trials: int | None = None) -> Statistic:
+    """Each row a unit of its own."""
+    return Statistic(of, np.ones(rows, dtype=int), rows if trials is None else trials)
+
+
+def of_sums(
+    of: Callable[[np.ndarray], np.ndarray], matrix: np.ndarray | sparse.csr_array, times: np.ndarray | None = None
+) -> Statistic:
+    """A function of the column sums (..., columns) of ``matrix`` (units x columns)."""
+    times = np.ones(matrix.shape[0], dtype=int) if times is None else times
+    return Statistic(lambda draws: of(draws.astype(float) @ matrix), times, int(times.sum()))
+
+
+def mean(rows: npt.ArrayLike, *, proportion: bool = False) -> Statistic:
+    """The mean of a number a row."""
+    values = np.asarray(rows, dtype=float)
+    times = np.ones(len(values), dtype=int)
+    return Statistic(lambda draws: draws @ values / draws.sum(axis=-1), times, len(values), values, proportion)
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part / whole``, and 0 where the whole is 0."""
+    part, whole = np.broadcast_arrays(np.asarray(part, dtype=float), whole)
+    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0)
+
+
+def f1(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The harmonic mean of precision and recall from counts; 0 where there is nothing to find and nothing found."""
+    return ratio(2 * right, true + predicted)

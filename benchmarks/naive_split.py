@@ -50,7 +50,7 @@ def write_naive_splits(raw: Path, folder: Path, recipe: Recipe, work: Path) -> N
     for name, chosen in zip(("train", "validation", "test"), parts, strict=True):
         taken = rows.table.select(["row", "text", "label", "group"]).take(chosen)
         ids, nothing = label_ids(taken["label"], labels, "single"), pa.nulls(len(chosen))
-        columns = [taken["row"], taken["text"], taken["label"], ids, taken["group"], nothing, nothing]
+        columns = [taken["row"], taken["text"], nothing, nothing, taken["label"], ids, taken["group"], nothing, nothing]
         schema = split_schema("single")
         arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
         pq.write_table(pa.table(arrays, schema=schema), folder / f"{name}.parquet")

@@ -42,6 +42,10 @@ class _AtHand:
 
     def layers(self, base: BaseModelSection) -> Mapping[str, tuple[int, int]] | None:
         """The linear layers of the base model."""
+        if base.adapter_of is not None:
+            # Its layers are known when it is fetched; that the recipe is there can be told now.
+            self.book.path(base.adapter_of)
+            return None
         try:
             fetched = fetch_base_model(base, source_access(self.book, self.artifacts, offline=True))
         except NotDownloadedError:

@@ -1,40 +1,62 @@
-"""The package: an MLflow model made from code, with its weights beside it and no pickle."""
+"""The package: an MLflow model made from code, with its weights and Luthier's library beside it and no pickle."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import luthier
 
 if TYPE_CHECKING:
-    import numpy as np
+    import pyarrow as pa
 
-REQUIREMENTS = ("mlflow", "torch", "transformers", "safetensors", "pandas", "numpy")
-CODE = Path(__file__).with_name("scoring_model.py")
+    from luthier.packaging.serving import Serving
+    from luthier.tasks.task import Inference, Predictions
+
+REQUIREMENTS: Final = (
+    "jinja2",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "safetensors",
+    "torch",
+    "transformers",
+)
+CODE: Final = Path(__file__).with_name("scoring_model.py")
 
 
-def save_package(merged: Path, package: Path, example: Sequence[str], max_length: int) -> None:
-    """Writes an MLflow model folder: a copy of the merged model, the code that serves it, pinned requirements."""
+def save_package(model: Path, package: Path, serving: "Serving", rows: "pa.Table") -> None:
+    """Writes an MLflow model folder: a copy of ``model``, the code that serves it, pinned requirements.
+
+    ``rows`` are as the model was trained on: the package takes the columns that they have.
+    """
     import mlflow
-    import pandas as pd
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, ParamSchema, Schema
+    from mlflow.types import ColSpec, ParamSchema, Schema
 
-    inputs = Schema([ColSpec(DataType.string, "text")])
-    outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "probability")])
+    from luthier.packaging.serving import INPUTS
+
+    columns = [name for name in INPUTS if rows[name].null_count < len(rows)]
+    # A conversation is all that a row needs, and so is a text that begins one.
+    inputs = [ColSpec("string", name, required="messages" not in columns) for name in columns]
+    outputs = [ColSpec(str(field.type), field.name) for field in serving.outputs]
+    requirements = REQUIREMENTS if serving.method is None else (*REQUIREMENTS, "peft")
     mlflow.pyfunc.save_model(
         package,
         python_model=str(CODE),
-        artifacts={"model": str(merged)},
-        model_config={"max_length": max_length, "batch_size": 32},
-        signature=ModelSignature(inputs, outputs, ParamSchema([])),
-        input_example=pd.DataFrame({"text": list(example)}),
-        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
+        code_paths=[str(Path(luthier.__path__[0]))],
+        artifacts={"model": str(model)},
+        model_config=serving.as_config(),
+        signature=ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([])),
+        input_example=rows.select(columns)[:2].to_pandas(),
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in sorted(requirements)],
     )
 
 
-def load_package(package: Path) -> "Callable[[Sequence[str]], np.ndarray]":
-    """A function from texts to probabilities (rows x classes), by the package as MLflow loads it."""
+def load_package(package: Path) -> "Callable[[pa.Table, Inference], Predictions]":
+    """The predictions of the package, as MLflow loads it, for rows of a split."""
     import mlflow
 
-    model = mlflow.pyfunc.load_model(str(package)).unwrap_python_model()
-    return model.probabilities
+    return mlflow.pyfunc.load_model(str(package)).unwrap_python_model().served.predict

@@ -1,53 +1,44 @@
-"""The code inside a package. It runs where Luthier is not installed, so it imports nothing of it."""
+"""The code inside a package. Luthier lies beside it, and runs where it is not installed."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+import pyarrow as pa
 from transformers.utils.logging import disable_progress_bar
 
+import luthier
+from luthier.packaging.serving import ServedModel, Serving
 
-class TextClassifier(mlflow.pyfunc.PythonModel):
-    """Answers each text with its most probable label and that label's probability."""
+log = logging.getLogger("luthier.package")
+
+
+class TunedModel(mlflow.pyfunc.PythonModel):
+    """Answers each row as its task does."""
 
     def load_context(self, context: Any) -> None:
         disable_progress_bar()
-        folder = context.artifacts["model"]
-        options = {"local_files_only": True, "trust_remote_code": False}
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        self.tokenizer.padding_side = "right"
-        self.model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True, **options
-        ).eval()
-        self.labels = [self.model.config.id2label[index] for index in range(self.model.config.num_labels)]
-        self.max_length = int(context.model_config["max_length"])
-        self.batch_size = int(context.model_config["batch_size"])
+        folder = Path(context.artifacts["model"])
+        _compare_code(folder.parents[1] / "code" / "luthier")
+        self.served = ServedModel(folder, Serving.from_config(context.model_config))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        probabilities = self.probabilities(model_input["text"].tolist())
-        best = probabilities.argmax(axis=1)
-        labels = [self.labels[index] for index in best]
-        return pd.DataFrame({"label": labels, "probability": probabilities.max(axis=1).astype(float)})
-
-    def probabilities(self, texts: list[str]) -> np.ndarray:
-        """Class probabilities (rows x classes) in the order of ``texts``, batched by length."""
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        found = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(order), self.batch_size):
-                rows = order[start : start + self.batch_size]
-                batch = self.tokenizer(
-                    [texts[row] for row in rows],
-                    truncation=True,
-                    max_length=self.max_length,
-                    padding=True,
-                    return_tensors="pt",
-                )
-                found[rows] = self.model(**batch).logits.softmax(dim=-1).numpy()
-        return found
+        return self.served.answers(pa.Table.from_pandas(model_input, preserve_index=False)).to_pandas()
 
 
-mlflow.models.set_model(TextClassifier())
+def _compare_code(packaged: Path) -> None:
+    """Warns where a process had imported another Luthier before, as no process can hold two."""
+    used = Path(luthier.__path__[0])
+    files = [path.relative_to(packaged) for path in packaged.rglob("*.py")]
+    other = [file for file in files if not _same(used / file, packaged / file)]
+    if other:
+        log.warning("the Luthier in %s answers, and not the package's own: %d files differ", used, len(other))
+
+
+def _same(used: Path, packaged: Path) -> bool:
+    return used.is_file() and used.read_bytes() == packaged.read_bytes()
+
+
+mlflow.models.set_model(TunedModel())

@@ -24,5 +24,6 @@ def fetch_data(data: DataSection, access: Access) -> list[RawSource]:
 
 
 def fetch_base_model(base: BaseModelSection, access: Access) -> Fetched:
-    """The pretrained model."""
+    """The pretrained model of a section that names a source."""
+    assert base.source is not None
     return fetch(base.source, access, sha256=base.sha256)

@@ -110,6 +110,9 @@ class Tracking(dg.ConfigurableResource):
     def champion(self, name: str) -> str | None:
         return self.registry.champion(name)
 
+    def version_tags(self, name: str, version: str) -> dict[str, str]:
+        return self.registry.version_tags(name, version)
+
     def find_version(self, name: str, digest: str, *, tag: str = DIGEST_TAG) -> str | None:
         """The newest version whose ``tag`` is ``digest`` and whose files are there."""
         return self.registry.find_version(name, digest, tag)

@@ -51,6 +51,11 @@ class ModelRegistry:
                     return None
                 raise
 
+    def version_tags(self, name: str, version: str) -> dict[str, str]:
+        """The tags of a registered version."""
+        with self._answering():
+            return dict(self.store.client.get_model_version(name, version).tags)
+
     def find_version(self, name: str, digest: str, tag: str) -> str | None:
         """The newest version tagged with ``digest`` whose files are still there."""
         with self._answering():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luthier.data.text import normalised
+from luthier.data.text import clean_text, key_of
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class _Wanted:
 
     parent: int
     text: str
+    pair: str | None
     copy: int
     kinds: Sequence[str]
 
@@ -43,14 +44,16 @@ def augment(
     rows: Sequence[int],
     settings: "Augmentation",
     *,
+    pairs: Sequence[str | None],
     seed: int,
     forbidden: Container[str],
     fill_masks: FillMasks | None,
 ) -> Iterator[NewRow]:
-    """New rows for clean training texts; ``rows`` are the texts' ids, ``forbidden`` the held-out normalised texts.
+    """New rows for clean training texts; ``rows`` are the texts' ids, ``forbidden`` the keys of held-out rows.
 
-    No new row says the same, after normalisation, as a training text, another new row or a forbidden text: a copy for
-    which no other is found is left out. What is made of a text does not depend on the order of the texts.
+    Of a pair only the text changes. No new row says the same, after normalisation, as a training row, another new row
+    or a forbidden one: a copy for which no other text is found is left out. What is made of a text does not depend on
+    the order of the texts.
     Raises DataError when kind mask has no ``fill_masks``.
     """
     if "mask" in settings.kinds and fill_masks is None:
@@ -59,11 +62,11 @@ def augment(
             where="data.augmentation.kinds",
             remedy="name data.augmentation.model or leave mask out",
         )
-    seen = set(map(normalised, texts))
+    seen = set(map(key_of, texts, pairs))
     order = sorted(range(len(texts)), key=lambda index: (texts[index], rows[index]))
     for start in range(0, len(order), ROWS_AT_ONCE):
         wanted = [
-            _Wanted(rows[index], texts[index], copy, kinds)
+            _Wanted(rows[index], texts[index], pairs[index], copy, kinds)
             for index in order[start : start + ROWS_AT_ONCE]
             if (kinds := _possible(texts[index], settings.kinds))
             for copy in range(settings.copies)
@@ -72,8 +75,8 @@ def augment(
             drafts = _drafts(wanted, attempt, settings.share, seed, fill_masks)
             left: list[_Wanted] = []
             for one, draft in zip(wanted, drafts, strict=True):
-                key = normalised(draft.text)
-                if key and key not in seen and key not in forbidden:
+                key = key_of(draft.text, one.pair)
+                if clean_text(draft.text) and key not in seen and key not in forbidden:
                     seen.add(key)
                     yield draft
                 else:

@@ -14,20 +14,23 @@ import pyarrow.parquet as pq
 
 from luthier.data.cleaning import Cleaner, CleanRow, Dropped
 from luthier.data.content import digests
-from luthier.data.label_values import Labels
 from luthier.data.near_duplicates import Banding, band_hashes
 from luthier.data.raw import ROWS
+from luthier.data.text import joined
 from luthier.data.workers import ROWS_AT_ONCE, in_order
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
     from luthier.recipe.data_section import DataSection
 
+SPANS = pa.list_(pa.struct({"start": pa.int64(), "end": pa.int64(), "label": pa.string()}))
 TARGETS = {
     "single": pa.string(),
     "multi": pa.list_(pa.string()),
     "number": pa.float64(),
-    "spans": pa.list_(pa.struct({"start": pa.int64(), "end": pa.int64(), "label": pa.string()})),
+    "spans": SPANS,
+    "tags": SPANS,
+    "answers": SPANS,
     "text": pa.string(),
 }
 DROPPED_SCHEMA = pa.schema({"row": pa.int64(), "kind": pa.string(), "reason": pa.string()})
@@ -37,8 +40,8 @@ DROPPED_SCHEMA = pa.schema({"row": pa.int64(), "kind": pa.string(), "reason": pa
 class CleanTable:
     """``table`` has a line a usable row; ``content`` (digests of the keys) and ``bands`` go with it.
 
-    ``labels`` are those that the recipe lists, if any. Columns: row, file, line, text, key, label (its type follows
-    from label_kind), label_key (the label as one text), id, group, time, split.
+    ``labels`` are those that the recipe lists, if any. Columns: row, file, line, text, pair, messages, key, label (its
+    type follows from label_kind), label_key (the label as one text), id, group, time, split.
     """
 
     table: pa.Table
@@ -56,6 +59,11 @@ class CleanTable:
         """A column of numbers; missing ones are NaN."""
         return self.table[name].to_numpy()
 
+    def said(self, row: int | np.integer) -> str:
+        """The text of a row, with its pair if it has one."""
+        text, pair = (self.table[name][int(row)].as_py() for name in ("text", "pair"))
+        return joined(text, pair)
+
     def codes(self, name: str) -> np.ndarray:
         """A number for every value of a column of texts, from 0 in order of appearance; -1 where it is missing."""
         encoded = self.table[name].combine_chunks().dictionary_encode()
@@ -65,9 +73,9 @@ class CleanTable:
 
 @dataclass(frozen=True)
 class TokenLimit:
-    """How long a text may be for the model: ``count`` gives the tokens of every text."""
+    """How long a text may be for the model: ``count`` gives the tokens of texts, or of texts and their pairs."""
 
-    count: Callable[[Sequence[str]], Sequence[int]]
+    count: Callable[..., Sequence[int]]
     most: int
 
 
@@ -125,6 +133,8 @@ def clean_schema(label_kind: str) -> pa.Schema:
             "file": pa.string(),
             "line": pa.int64(),
             "text": pa.large_string(),
+            "pair": pa.large_string(),
+            "messages": pa.large_string(),
             "key": pa.large_string(),
             "label": TARGETS[label_kind],
             "label_key": pa.large_string(),
@@ -132,6 +142,12 @@ def clean_schema(label_kind: str) -> pa.Schema:
             **texts,
         }
     )
+
+
+def texts_of(rows: pa.RecordBatch) -> list[list[str]]:
+    """The texts that a model reads: one of each row, or both where rows are pairs."""
+    names = ["text"] if rows["pair"].null_count == len(rows) else ["text", "pair"]
+    return [rows[name].to_pylist() for name in names]
 
 
 def clean_rows(
@@ -142,7 +158,8 @@ def clean_rows(
     ``limit`` is needed when the recipe drops or refuses over-long texts. Raises DataError.
     """
     schema, banding = clean_schema(data.label_kind), Banding.for_threshold(data.duplicates.threshold)
-    work = BatchCleaner(Cleaner(data, columns), schema, banding)
+    cleaner = Cleaner(data, columns)
+    work = BatchCleaner(cleaner, schema, banding)
     dropped: list[Dropped] = []
     content: list[np.ndarray] = []
     pii: Counter[str] = Counter()
@@ -163,7 +180,7 @@ def clean_rows(
     return CleanTable(
         table=table,
         label_kind=data.label_kind,
-        labels=list(Labels.of(data, columns).names.allowed),
+        labels=cleaner.labels,
         content=np.concatenate([digests([]), *content]),
         bands=_mapped(scratch / "bands.bin", (table.num_rows, banding.bands)),
         dropped=_dropped_table(dropped),
@@ -179,7 +196,7 @@ def _batches(file: pq.ParquetFile) -> Iterator[tuple[int, pa.RecordBatch]]:
 
 
 def _within(batch: CleanBatch, limit: TokenLimit, *, refuse: bool) -> CleanBatch:
-    tokens = np.asarray(limit.count(batch.rows["text"].to_pylist()), dtype=np.int64)
+    tokens = np.asarray(limit.count(*texts_of(batch.rows)), dtype=np.int64)
     fits = tokens <= limit.most
     if fits.all():
         return batch

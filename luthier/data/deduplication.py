@@ -117,8 +117,8 @@ class Deduplication:
             self._drop(row, REPEATED_ID, f"the id of {self._place(first[row])}")
 
     def _conflicts(self) -> Iterator[Conflict]:
-        """Texts to be generated may well differ for one prompt; a label may not."""
-        if self.rows.label_kind == "text":
+        """Texts to be generated may well differ for one prompt, and answers for one question; a label may not."""
+        if self.rows.label_kind in ("text", "answers"):
             return
         alive = np.flatnonzero(self.keep)
         alive = alive[np.lexsort((alive, self.same[alive]))]

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from luthier.data.clean_table import CleanTable
+from luthier.data.label_values import NAMELESS
 from luthier.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ LABEL_IDS = {"single": pa.int64(), "multi": pa.list_(pa.int64())}
 def label_names(rows: CleanTable, kept: np.ndarray, data: "DataSection") -> list[str]:
     """The labels in the order of their ids: as the recipe lists them, else those of the kept rows, sorted.
 
-    Numbers and texts have none. Raises DataError when a single label is all there is.
+    Numbers, texts and answers have none. Raises DataError when a single label is all there is.
     """
-    if data.label_kind in ("number", "text"):
+    if data.label_kind in NAMELESS:
         return []
     found = values(rows.table["label"].filter(pa.array(kept)))
     present = sorted(pc.unique(found).drop_null().to_pylist())

@@ -1,7 +1,8 @@
 """The search for leaks and gaps: reads the splits that were written, and starts from their texts alone.
 
 A leak is a row of a later split that an earlier one gives away: the same text, the same but for case, punctuation and
-spacing, nearly the same, the same group, or the answer to a row in another row's prompt.
+spacing, nearly the same, the same group, or the answer to a row in another row's prompt. Where rows are pairs, all of
+this is said of both texts together.
 """
 
 from collections import Counter
@@ -21,10 +22,11 @@ from luthier.data.content import digests, same
 from luthier.data.near_duplicates import Banding, across, band_hashes, similar_pairs
 from luthier.data.splitting import SPLITS
 from luthier.data.tables import read_facts
-from luthier.data.text import normalised
+from luthier.data.text import BETWEEN, joined, key_of, normalised
 from luthier.data.workers import ROWS_AT_ONCE, in_order
 
 EXAMPLES_OF_A_KIND = 5
+SHARED_CONTEXTS = "contexts in two splits"
 Found = list[tuple[int, int, float | None]]
 
 
@@ -44,23 +46,30 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeakSearch:
-    """``counts``: leaked rows by kind and pair of splits; ``nearest``: the most alike pair that is no leak."""
+    """``counts``: leaked rows by kind and pair of splits; ``nearest``: the most alike pair that is no leak.
+
+    ``contexts`` counts the texts of several splits that are asked different questions, which is no leak; None where
+    no questions are asked.
+    """
 
     counts: dict[str, dict[str, int]]
     examples: list[Leak]
     nearest: Leak | None
     rows: dict[str, int]
     threshold: float
+    contexts: int | None
 
     def as_json(self) -> dict[str, Any]:
         """What a data report takes."""
         found = asdict(self)
-        return {**found, "compared": {**found.pop("rows"), "similarity from": found.pop("threshold")}}
+        compared = {**found.pop("rows"), "similarity from": found.pop("threshold")}
+        contexts = found.pop("contexts")
+        return {**found, "compared": compared if contexts is None else {**compared, SHARED_CONTEXTS: contexts}}
 
 
 @dataclass(frozen=True)
 class Keyed:
-    """Normalised texts of one batch with what is compared of them."""
+    """The keys of one batch of rows with what is compared of them."""
 
     keys: pa.Array
     exact: np.ndarray
@@ -70,14 +79,15 @@ class Keyed:
 
 @dataclass(frozen=True)
 class KeyBatch:
-    """Makes the keys of a batch of texts; sent to worker processes."""
+    """Makes the keys of a batch of texts and their pairs; sent to worker processes."""
 
     banding: Banding
 
-    def __call__(self, texts: pa.Array) -> Keyed:
-        found = texts.to_pylist()
-        keys = [normalised(text) for text in found]
-        return Keyed(pa.array(keys, pa.large_string()), digests(found), digests(keys), band_hashes(keys, self.banding))
+    def __call__(self, batch: tuple[pa.Array, pa.Array]) -> Keyed:
+        texts, pairs = (column.to_pylist() for column in batch)
+        keys = list(map(key_of, texts, pairs))
+        exact = digests(map(joined, texts, pairs))
+        return Keyed(pa.array(keys, pa.large_string()), exact, digests(keys), band_hashes(keys, self.banding))
 
 
 class SplitRows:
@@ -87,7 +97,7 @@ class SplitRows:
         tables = [pq.read_table(folder / f"{name}.parquet", memory_map=True) for name in SPLITS]
         self.table = pa.concat_tables(tables)
         self.split = np.repeat(range(len(SPLITS)), [table.num_rows for table in tables])
-        batches = [chunk for table in tables for chunk in _chunks(table["text"])]
+        batches = [batch for table in tables for batch in _batches(table)]
         keyed = list(in_order(KeyBatch(Banding.for_threshold(threshold)), batches, rows=len(self.split)))
         self.keys = pa.chunked_array([part.keys for part in keyed], pa.large_string())
         self.exact = np.concatenate([digests([]), *(part.exact for part in keyed)])
@@ -96,10 +106,18 @@ class SplitRows:
 
     def leak(self, kind: str, a: int, b: int, similarity: float | None = None) -> Leak:
         """A leak between two rows, told from the earlier split to the later."""
-        (text_a, text_b), (row_a, row_b) = (
-            [self.table[name][int(index)].as_py() for index in (a, b)] for name in ("text", "row")
-        )
-        return Leak(kind, SPLITS[self.split[a]], row_a, text_a, SPLITS[self.split[b]], row_b, text_b, similarity)
+        said, split = (self._said(a), self._said(b)), (SPLITS[self.split[a]], SPLITS[self.split[b]])
+        return Leak(kind, split[0], *said[0], split[1], *said[1], similarity)
+
+    def shared_texts(self) -> int:
+        """How many normalised texts, apart from their pairs, stand in several splits."""
+        ids = same(digests(key.partition(BETWEEN)[0] for chunk in self.keys.chunks for key in chunk.to_pylist()))
+        places = np.unique(np.stack([ids, self.split]), axis=1)[0]
+        return int((np.bincount(places) > 1).sum())
+
+    def _said(self, index: int) -> tuple[int | None, str]:
+        row, text, pair = (self.table[name][int(index)].as_py() for name in ("row", "text", "pair"))
+        return row, joined(text, pair)
 
 
 def find_leaks(folder: Path) -> LeakSearch:
@@ -123,7 +141,8 @@ def find_leaks(folder: Path) -> LeakSearch:
     }
     examples = [rows.leak(kind, *leak) for kind, leaks in found.items() for leak in leaks[:EXAMPLES_OF_A_KIND]]
     sizes = {name: int((rows.split == number).sum()) for number, name in enumerate(SPLITS)}
-    return LeakSearch(counts, examples, nearest, sizes, threshold)
+    contexts = rows.shared_texts() if facts["label_kind"] == "answers" else None
+    return LeakSearch(counts, examples, nearest, sizes, threshold, contexts)
 
 
 def _shared(rows: SplitRows, content: np.ndarray) -> Found:
@@ -169,9 +188,11 @@ def _answers(rows: SplitRows) -> Found:
     return found
 
 
-def _chunks(texts: pa.ChunkedArray) -> Iterator[pa.Array]:
-    for start in range(0, len(texts), ROWS_AT_ONCE):
-        yield pa.concat_arrays(texts.slice(start, ROWS_AT_ONCE).chunks)
+def _batches(rows: pa.Table) -> Iterator[tuple[pa.Array, pa.Array]]:
+    """Texts and pairs, some at a time, in arrays of their own: a slice would take all of its column to a worker."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows.slice(start, ROWS_AT_ONCE)
+        yield pa.concat_arrays(some["text"].chunks), pa.concat_arrays(some["pair"].chunks)
 
 
 def labels_complete(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 Broder, "On the resemblance and containment of documents" (1997); Leskovec, Rajaraman and Ullman, "Mining of Massive
 Datasets", chapter 3. Texts are sets of 5-character shingles, so a pair's similarity is never an estimate; only a pair
-that is no candidate can be missed, and at the threshold that is one in 200.
+that is no candidate can be missed, and at the threshold that is one in 200. Rows of two texts are near when both are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from rensa import RMinHash
 
-from luthier.data.shingles import MULTIPLIER, ShingleSets, shingle_codes
+from luthier.data.shingles import MULTIPLIER, ShingleSets, key_codes
 from luthier.errors import DataError
 
 PERMUTATIONS = 256
@@ -94,7 +94,7 @@ def band_hashes(texts: Sequence[str], banding: Banding) -> np.ndarray:
     hashes = np.empty((len(texts), banding.bands), np.uint64)
     multipliers = np.cumprod(np.full(banding.rows, MULTIPLIER), dtype=np.uint64)
     for start in range(0, len(texts), ROWS_AT_ONCE):
-        codes, offsets = shingle_codes(texts[start : start + ROWS_AT_ONCE])
+        codes, offsets = key_codes(texts[start : start + ROWS_AT_ONCE])
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(
             codes, offsets.astype(np.uint64), banding.rows * banding.bands, SEED
         )

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from luthier.data.text import BETWEEN
 from luthier.errors import DataError
 
 LENGTH = 5
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+PAIRED = np.uint64(0xD1B54A32D192ED03)
 NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
 CELLS_AT_ONCE = 1 << 20
 
@@ -33,8 +35,23 @@ def shingle_codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return codes[whole[:windows]], np.concatenate([[0], np.cumsum(lengths - LENGTH + 1)])
 
 
+def key_codes(keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """As ``shingle_codes``, of keys that are all texts or all pairs; the two texts of a pair share no code."""
+    width = keys[0].count(BETWEEN) + 1 if keys else 1
+    if width == 1:
+        return shingle_codes(keys)
+    texts = [text for key in keys for text in key.split(BETWEEN)]
+    codes, offsets = shingle_codes(texts)
+    place = np.repeat(np.arange(len(texts)) % width, np.diff(offsets))
+    return codes + place.astype(np.uint64) * PAIRED, offsets[::width]
+
+
 class ShingleSets:
-    """The exact Jaccard similarity of pairs of texts in an Arrow column, which is read where a pair needs it."""
+    """How alike two keys of an Arrow column are, which is read where it is needed.
+
+    That is the exact Jaccard similarity of their texts; of pairs that of the texts, or of the pairs' other texts where
+    these are less alike: two questions about one text are no near-duplicates.
+    """
 
     def __init__(self, texts: pa.ChunkedArray | pa.Array):
         if texts.null_count:
@@ -61,29 +78,36 @@ class ShingleSets:
 
     def _jaccard(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         rows, places = np.unique(np.concatenate([a, b]), return_inverse=True)
-        sets = self._sets(rows)
-        sizes = np.count_nonzero(sets != NONE, axis=1)
         left, right = places.reshape(2, -1)
-        both = np.concatenate([sets[left], sets[right]], axis=1)
-        both.sort(axis=1)
-        shared = np.count_nonzero((both[:, 1:] == both[:, :-1]) & (both[:, 1:] != NONE), axis=1)
-        return shared / (sizes[left] + sizes[right] - shared)
+        texts = zip(*(key.split(BETWEEN) for key in self._keys(rows)), strict=True)
+        return np.min([_similarity(part, left, right) for part in texts], axis=0)
 
-    def _sets(self, rows: np.ndarray) -> np.ndarray:
-        """One row of different codes for each of ``rows``, filled up with ``NONE``."""
-        codes, offsets = shingle_codes(self._texts(rows))
-        counts = np.diff(offsets)
-        sets = np.full((len(rows), counts.max()), NONE)
-        sets[np.arange(counts.max()) < counts[:, None]] = codes
-        sets.sort(axis=1)
-        sets[:, 1:][sets[:, 1:] == sets[:, :-1]] = NONE
-        return sets
-
-    def _texts(self, rows: np.ndarray) -> list[str]:
-        """Texts by ascending row; a chunk at a time, for taking from all chunks would copy the whole column."""
+    def _keys(self, rows: np.ndarray) -> list[str]:
+        """Keys by ascending row; a chunk at a time, for taking from all chunks would copy the whole column."""
         chunks = np.searchsorted(self._starts, rows, side="right") - 1
         return [
-            text
+            key
             for chunk in np.unique(chunks)
-            for text in self._chunks[chunk].take(pa.array(rows[chunks == chunk] - self._starts[chunk])).to_pylist()
+            for key in self._chunks[chunk].take(pa.array(rows[chunks == chunk] - self._starts[chunk])).to_pylist()
         ]
+
+
+def _similarity(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Of the texts at ``left[i]`` and ``right[i]``."""
+    sets = _code_sets(texts)
+    sizes = np.count_nonzero(sets != NONE, axis=1)
+    both = np.concatenate([sets[left], sets[right]], axis=1)
+    both.sort(axis=1)
+    shared = np.count_nonzero((both[:, 1:] == both[:, :-1]) & (both[:, 1:] != NONE), axis=1)
+    return shared / (sizes[left] + sizes[right] - shared)
+
+
+def _code_sets(texts: Sequence[str]) -> np.ndarray:
+    """One row of different codes for each text, filled up with ``NONE``."""
+    codes, offsets = shingle_codes(texts)
+    counts = np.diff(offsets)
+    sets = np.full((len(texts), counts.max()), NONE)
+    sets[np.arange(counts.max()) < counts[:, None]] = codes
+    sets.sort(axis=1)
+    sets[:, 1:][sets[:, 1:] == sets[:, :-1]] = NONE
+    return sets

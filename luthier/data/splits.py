@@ -52,7 +52,7 @@ def write_cleaned_splits(
     Raises DataError.
     """
     raw_facts = read_raw_facts(raw)
-    require_columns(raw_facts.columns, data.columns.required, where=raw_facts.where)
+    require_columns(raw_facts.columns, data.required_columns(raw_facts.columns), where=raw_facts.where)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".cleaning-") as scratch:
         rows = clean_rows(raw, data, raw_facts.columns, scratch=Path(scratch), limit=limit)
@@ -66,11 +66,17 @@ def write_cleaned_splits(
 
 
 def split_schema(label_kind: str) -> pa.Schema:
-    """The columns of a split. ``row`` is the index in raw_data, null for rows that were made from row ``parent``."""
+    """The columns of a split.
+
+    ``row`` is the index in raw_data, null for rows that were made from row ``parent``; ``pair`` is the second text of a
+    pair, ``messages`` the JSON of a conversation without the message that is its label; null where there is none.
+    """
     return pa.schema(
         {
             "row": pa.int64(),
             "text": pa.string(),
+            "pair": pa.string(),
+            "messages": pa.string(),
             "label": TARGETS[label_kind],
             "label_id": LABEL_IDS.get(label_kind, pa.int64()),
             "group": pa.string(),
@@ -118,13 +124,12 @@ class Divided:
         return cleaning | {int(place[index]): why for index, why in self.same.why.items()}
 
     def _table(self, chosen: np.ndarray) -> pa.Table:
-        taken = self.rows.table.select(["row", "text", "label", "group"]).take(chosen)
-        ids = label_ids(taken["label"], self.labels, self.data.label_kind)
         schema = split_schema(self.data.label_kind)
-        nothing = pa.nulls(len(chosen))
-        columns = [taken["row"], taken["text"], taken["label"], ids, taken["group"], nothing, nothing]
-        arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
-        return pa.table(arrays, schema=schema)
+        taken = self.rows.table.select(["row", "text", "pair", "messages", "label", "group"]).take(chosen)
+        taken = taken.append_column("label_id", label_ids(taken["label"], self.labels, self.data.label_kind))
+        for made_later in ("parent", "augmentation"):
+            taken = taken.append_column(made_later, pa.nulls(len(chosen)))
+        return taken.select(schema.names).cast(schema)
 
 
 def _divided(rows: CleanTable, data: "DataSection") -> Divided:
@@ -199,8 +204,7 @@ def _class_weights(train: dict[str, int], added: AddedRows) -> dict[str, float]:
 
 def _conflicts(rows: CleanTable, same: Deduplication) -> dict[str, Any]:
     examples = [
-        {"text": str(rows.table["text"][int(conflict.rows[0])]), "labels": conflict.labels}
-        for conflict in same.conflicts[:EXAMPLES]
+        {"text": rows.said(conflict.rows[0]), "labels": conflict.labels} for conflict in same.conflicts[:EXAMPLES]
     ]
     texts, members = len(same.conflicts), sum(len(conflict.rows) for conflict in same.conflicts)
     return {"texts": texts, "rows": members, "examples": examples}
@@ -208,14 +212,14 @@ def _conflicts(rows: CleanTable, same: Deduplication) -> dict[str, Any]:
 
 def _near_duplicates(rows: CleanTable, same: Deduplication, threshold: float) -> dict[str, Any]:
     """Examples from the most alike to the least."""
-    pairs, text = same.pairs, rows.table["text"]
+    pairs = same.pairs
     alike = np.argsort(-pairs.similarity, kind="stable")
     shown = alike[np.linspace(0, len(alike) - 1, min(EXAMPLES, len(alike))).astype(int)]
     examples = [
         {
             "similarity": round(float(pairs.similarity[pair]), 3),
-            "first": str(text[int(pairs.a[pair])]),
-            "second": str(text[int(pairs.b[pair])]),
+            "first": rows.said(pairs.a[pair]),
+            "second": rows.said(pairs.b[pair]),
         }
         for pair in shown
     ]

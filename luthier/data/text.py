@@ -12,6 +12,7 @@ import ftfy
 from luthier.errors import DataError
 
 PUNCTUATION = frozenset({"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sk"})
+BETWEEN = " \n "
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 # The Unicode property Bidi_Control: marks that reorder what a reader sees.
 BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -74,9 +75,14 @@ def clean_lines(text: str) -> str:
 
 
 def clean_in_place(text: str) -> str:
-    """Every control and white-space character as one space: offsets into the text stay right."""
-    cleaned = CONTROLS_AND_SPACES.sub(" ", text)
+    """As ``in_place``; empty when nothing visible is left."""
+    cleaned = in_place(text)
     return cleaned if cleaned.strip(INVISIBLE + " ") else ""
+
+
+def in_place(text: str) -> str:
+    """Every control and white-space character as one space: offsets into the text stay right."""
+    return CONTROLS_AND_SPACES.sub(" ", text)
 
 
 def readable(text: str, *, repair: bool, strip: bool, clean: Callable[[str], str] = clean_text) -> str:
@@ -121,6 +127,16 @@ def normalised(text: str) -> str:
     """NFKC, casefolded, punctuation and white space as one space; of a text of punctuation only, the clean text."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(folded.translate(_punctuation()).split()) or clean_text(text)
+
+
+def joined(text: str, pair: str | None) -> str:
+    """A text and its pair as one text; alone neither has a line break."""
+    return text if pair is None else f"{text}{BETWEEN}{pair}"
+
+
+def key_of(text: str, pair: str | None = None) -> str:
+    """What rows are compared by: the normalised text, or the two of a pair."""
+    return joined(normalised(text), None if pair is None else normalised(pair))
 
 
 def _without_hidden(text: str) -> str:

@@ -13,7 +13,7 @@ from luthier.data.augmentation import FillMasks, NewRow, augment
 from luthier.data.balance import oversampled
 from luthier.data.content import digests
 from luthier.data.near_duplicates import Banding, band_hashes, similar_pairs
-from luthier.data.text import normalised
+from luthier.data.text import joined, key_of
 
 if TYPE_CHECKING:
     from luthier.recipe.data_section import DataSection
@@ -24,7 +24,7 @@ REPEATED = "repeated"
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The normalised texts of validation and test, with their band hashes."""
+    """The keys of validation and test, with their band hashes."""
 
     keys: pa.ChunkedArray
     bands: np.ndarray
@@ -83,12 +83,14 @@ def _new_rows(
             train["text"].to_pylist(),
             train["row"].to_pylist(),
             data.augmentation,
+            pairs=train["pair"].to_pylist(),
             seed=data.split.seed,
             forbidden=frozenset(held_out.keys.to_pylist()),
             fill_masks=fill_masks,
         )
     )
-    keys = [normalised(row.text) for row in new]
+    pair = dict(zip(train["row"].to_pylist(), train["pair"].to_pylist(), strict=True))
+    keys = [key_of(row.text, pair[row.parent]) for row in new]
     banding = Banding.for_threshold(data.duplicates.threshold)
     pairs = similar_pairs(
         np.concatenate([band_hashes(keys, banding), held_out.bands]),
@@ -108,7 +110,7 @@ def _table(train: pa.Table, new: Sequence[NewRow]) -> pa.Table:
 
 
 def _repeated(table: pa.Table) -> pa.Table:
-    keys = digests(table["text"].to_pylist())[:, 0]
+    keys = digests(map(joined, table["text"].to_pylist(), table["pair"].to_pylist()))[:, 0]
     copies = table.take(pa.array(oversampled(table["label_id"].to_numpy(), keys=keys)))
     parents = pc.coalesce(copies["row"], copies["parent"])
     return _descended(copies, parents=parents, kinds=[REPEATED] * len(copies), texts=copies["text"].to_pylist())

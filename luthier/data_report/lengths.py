@@ -1,13 +1,15 @@
 """How many tokens the texts of each split have, and what truncation takes from them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from luthier.data.clean_table import texts_of
 from luthier.data.splitting import SPLITS
 
 ROWS_AT_ONCE = 1024
@@ -16,7 +18,7 @@ BINS = 40
 
 @dataclass(frozen=True)
 class Lengths:
-    """The tokens of one split's texts, special tokens included.
+    """The tokens of one split's texts, with their pairs and special tokens.
 
     ``over`` counts texts longer than the model reads and ``lost`` the tokens that they lose. ``counts`` is a histogram
     over ``edges``, the same for all splits; its last bin also holds whatever is longer. Where ``estimated_from`` rows
@@ -39,12 +41,13 @@ def token_lengths(splits: Path, base: Path, *, max_length: int, most: int = 200_
     """Count the tokens of every split with the tokenizer of ``base``; of at most ``most`` rows each, evenly spaced."""
     from luthier.models.tokenizer import count_tokens
 
+    count: Callable[..., list[int]] = partial(count_tokens, base)
     found: dict[str, Lengths] = {}
     measured: dict[str, np.ndarray] = {}
     for name in SPLITS:
         path = splits / f"{name}.parquet"
-        batches = (batch["text"].to_pylist() for batch in evenly_spaced(path, ["text"], most))
-        tokens = [count for texts in batches for count in count_tokens(base, texts)]
+        batches = evenly_spaced(path, ["text", "pair"], most)
+        tokens = [length for batch in batches for length in count(*texts_of(batch))]
         measured[name] = np.array(tokens, dtype=np.int64)
         found[name] = _described(measured[name], pq.read_metadata(path).num_rows, max_length)
     edges = common_edges(list(measured.values()), max_length)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from luthier.data.splitting import SPLITS
+from luthier.data_report.plots import length_histogram
 from luthier.data_report.report import DataReport
 from luthier.data_report.wording import (
     augmentation_sentence,
@@ -20,7 +21,7 @@ from luthier.data_report.wording import (
     weights_sentence,
 )
 from luthier.evaluation.page import inline_svg, page_environment
-from luthier.evaluation.plots import Form, length_histogram
+from luthier.evaluation.style import Form
 
 MOST_LABELS = 100
 

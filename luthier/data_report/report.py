@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from luthier.data.splitting import SPLITS
 from luthier.data.tables import read_facts, write_facts
+from luthier.data.text import BETWEEN, joined
 from luthier.data_report.lengths import Lengths, evenly_spaced
 
 PREVIEW_ROWS, EXAMPLES_A_REASON, MOST_REASONS, MOST_EXAMPLES = 5, 3, 20, 10
@@ -94,14 +95,20 @@ def data_report(
 
 
 def _preview(path: Path) -> tuple[Preview, ...]:
-    batches = evenly_spaced(path, ["row", "text", "label"], PREVIEW_ROWS)
+    batches = evenly_spaced(path, ["row", "text", "pair", "label"], PREVIEW_ROWS)
     rows = [row for batch in batches for row in batch.to_pylist()]
-    return tuple(Preview(row["row"], _cut(row["text"]), _cut(_label(row["label"]))) for row in rows)
+    return tuple(
+        Preview(row["row"], _cut(joined(row["text"], row["pair"])), _cut(_label(row["label"], row["text"])))
+        for row in rows
+    )
 
 
-def _label(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
+def _label(value: Any, text: str) -> str:
+    """Of spans, what they mark in ``text``."""
+    if isinstance(value, list):
+        return ", ".join(
+            item if isinstance(item, str) else f"{item['label']}: {text[item['start'] : item['end']]}" for item in value
+        )
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -121,20 +128,22 @@ def _rejected_examples(path: Path) -> tuple[RejectedExample, ...]:
 
 
 def _cut(value: Any, length: int = TEXT_LENGTH) -> Any:
-    """Every text in ``value`` on one line, and with an ellipsis where it is longer than ``length``."""
-    from luthier.evaluation.plots import shortened
+    """Every text in ``value`` on one line, and with an ellipsis where it is longer than ``length``; of a pair both."""
+    from luthier.evaluation.wording import shortened
 
     if isinstance(value, dict):
         return {name: _cut(item, length) for name, item in value.items()}
     if isinstance(value, list):
         return [_cut(item, length) for item in value]
-    return shortened(value, length) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return " | ".join(shortened(text, length) for text in value.split(BETWEEN))
+    return value
 
 
 def write_data_report(report: DataReport, folder: Path) -> None:
     """Writes data_report.json, report.html (one file that loads nothing), lengths.png and, of labels, balance.png."""
     from luthier.data_report.page import lengths_picture, render_page
-    from luthier.evaluation.plots import label_balance
+    from luthier.data_report.plots import label_balance
 
     folder.mkdir(parents=True, exist_ok=True)
     write_facts(folder / "data_report.json", asdict(report))

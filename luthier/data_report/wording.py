@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from luthier.data.leakage import SHARED_CONTEXTS
 from luthier.data.splitting import SPLITS
 
 if TYPE_CHECKING:
@@ -105,11 +106,14 @@ def nearest_sentence(report: "DataReport") -> str:
 
 
 def division_sentence(report: "DataReport") -> str:
-    """What decided a row's split, and labels that a split has no row of."""
+    """What decided a row's split, labels that a split has no row of, and contexts that several splits have."""
     how = report.facts["split_by"]
     balance = report.facts["balance"].items()
     absent = {split: sum(not rows for rows in counts.values()) for split, counts in balance}
     missing = [f" The {split} split has no row of {counted(n, 'label')}." for split, n in absent.items() if n]
+    shared = report.leaks["compared"].get(SHARED_CONTEXTS)
+    if shared:
+        missing.append(f" {SHARED_CONTEXTS.capitalize()}, with different questions: {shared:,}.")
     return f"Divided {DIVISIONS.get(how, f'by {how}')}.{''.join(missing)}"
 
 

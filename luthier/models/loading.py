@@ -122,6 +122,11 @@ def load_encoder(folder: Path, *, dtype: torch.dtype, attention: str) -> transfo
     return model
 
 
+def encoder_of(model: torch.nn.Module) -> torch.nn.Module:
+    """What makes hidden states of a text alone: the model itself, or its half that reads."""
+    return model.get_encoder() if model.config.is_encoder_decoder else model
+
+
 def head_names(model: torch.nn.Module) -> list[str]:
     """The modules of a model of ``load_model`` that training makes anew."""
     return list(model.new_modules)

@@ -4,12 +4,14 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
+from transformers.pytorch_utils import Conv1D
 
 from luthier.methods.qlora import Quantization
-from luthier.models.loading import HEADS, load_encoder, load_tokenizer
+from luthier.models.loading import HEADS, encoder_of, load_encoder, load_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ def write_quantized_model(base: Path, quantization: Quantization, folder: Path) 
             bnb_4bit_quant_type=quantization.type,
             bnb_4bit_use_double_quant=quantization.double_quantization,
             bnb_4bit_compute_dtype=getattr(torch, quantization.compute_dtype),
-            llm_int8_skip_modules=list(HEADS),
+            # A pooler stands inside the base of some families, and is found by the end of its name.
+            llm_int8_skip_modules=[*HEADS, "pooler.dense"],
         ),
         dtype=getattr(torch, quantization.compute_dtype),
         attn_implementation="eager",
@@ -75,13 +78,25 @@ def dequantize(model: torch.nn.Module) -> int:
     quantized = [(n, m) for n, m in model.named_modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
     for name, module in quantized:
         weight = bitsandbytes.functional.dequantize_4bit(module.weight.data, module.weight.quant_state)
-        plain = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None, device="meta")
-        plain.weight = torch.nn.Parameter(weight.to(module.compute_dtype), requires_grad=False)
-        if module.bias is not None:
-            plain.bias = torch.nn.Parameter(module.bias.data, requires_grad=False)
+        plain = _plain(module, weight.to(module.compute_dtype))
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, plain)
     return len(quantized)
+
+
+def _plain(module: Any, weight: torch.Tensor) -> torch.nn.Module:
+    """A layer of the kind that was quantized; GPT-2's keeps its weight the other way round."""
+    turned = issubclass(module.source_cls, Conv1D)
+    with torch.device("meta"):
+        plain = (
+            Conv1D(module.out_features, module.in_features)
+            if turned
+            else torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+        )
+    plain.weight = torch.nn.Parameter(weight.t().contiguous() if turned else weight, requires_grad=False)
+    if module.bias is not None:
+        plain.bias = torch.nn.Parameter(module.bias.data, requires_grad=False)
+    return plain
 
 
 def _facts(base: Path, folder: Path, quantization: Quantization) -> QuantizationFacts:
@@ -91,7 +106,7 @@ def _facts(base: Path, folder: Path, quantization: Quantization) -> Quantization
     tokens = load_tokenizer(base)(list(PROBE), padding=True, return_tensors="pt")
     mask = tokens["attention_mask"].bool()
     with torch.inference_mode():
-        expected, received = (m(**tokens).last_hidden_state[mask] for m in (original, reloaded))
+        expected, received = (encoder_of(m)(**tokens).last_hidden_state[mask] for m in (original, reloaded))
     dequantize(reloaded)
     errors = _weight_errors(original, reloaded)
     worst = max(errors, key=errors.__getitem__)
@@ -114,7 +129,7 @@ def _weight_errors(original: torch.nn.Module, dequantized: torch.nn.Module) -> d
     return {
         name: _relative_error(originals[name].weight, module.weight.float())
         for name, module in dequantized.named_modules()
-        if isinstance(module, torch.nn.Linear)
+        if isinstance(module, (torch.nn.Linear, Conv1D))
     }
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from luthier.models.loading import load_tokenizer
 
 
-def count_tokens(base: Path, texts: Sequence[str]) -> list[int]:
-    """Tokens of every text for the snapshot in ``base``, special ones included, with nothing cut."""
-    tokens = _tokenizer(base)(list(texts), return_attention_mask=False, return_token_type_ids=False, verbose=False)
+def count_tokens(base: Path, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[int]:
+    """Tokens of every text, or pair of texts, for the snapshot in ``base``: special ones included, nothing cut."""
+    others = None if pairs is None else list(pairs)
+    tokens = _tokenizer(base)(list(texts), others, return_attention_mask=False, return_token_type_ids=False, verbose=False)
     return [len(ids) for ids in tokens["input_ids"]]
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.problems import NOTHING, Places, Problem
+from luthier.recipe.schema import BaseModelSection
 
 STRATIFIABLE = "single"
+NAMELESS = ("number", "text", "answers")
 
 
 def default_split(data: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -28,10 +30,11 @@ def data_problems(data: DataSection, places: Places) -> list[Problem]:
 
 def _contradictions(data: DataSection) -> Iterator[tuple[str, object, str]]:
     yield from _of_sources(data)
+    yield from _of_columns(data)
     yield from _of_split(data)
-    if data.labels is not None and data.label_kind in ("number", "text"):
+    if data.labels is not None and data.label_kind in NAMELESS:
         yield "labels", data.labels, f"means nothing for label_kind {data.label_kind}"
-    if data.label_map is not None and data.label_kind in ("number", "text", "spans"):
+    if data.label_map is not None and data.label_kind in (*NAMELESS, "spans"):
         yield "label_map", data.label_map, f"means nothing for label_kind {data.label_kind}"
     if data.balance != "none" and data.label_kind != "single":
         yield "balance", data.balance, "needs label_kind single"
@@ -56,6 +59,38 @@ def _of_sources(data: DataSection) -> Iterator[tuple[str, object, str]]:
         yield "query", data.query, "needs a sql:// source"
 
 
+def _of_columns(data: DataSection) -> Iterator[tuple[str, object, str]]:
+    columns, kind = data.columns, data.label_kind
+    if columns.text is None:
+        yield from _of_conversations(data)
+        return
+    if columns.label is None:
+        yield "columns.label", NOTHING, "is required with columns.text"
+    if columns.messages is not None:
+        yield "columns.messages", columns.messages, "stands instead of text and label; leave it or them out"
+    if columns.pair is None and kind == "answers":
+        yield "columns.pair", NOTHING, "is required for label_kind answers: the question asked of the text"
+    if columns.pair is not None and kind in ("spans", "tags"):
+        yield "columns.pair", columns.pair, f"means nothing for label_kind {kind}"
+    if columns.answer_start is not None and kind != "answers":
+        yield "columns.answer_start", columns.answer_start, "needs label_kind answers"
+
+
+def _of_conversations(data: DataSection) -> Iterator[tuple[str, object, str]]:
+    """Without a text, rows are conversations, which hold the text to be generated."""
+    columns = data.columns
+    beside = [field for field in ("pair", "label", "answer_start") if getattr(columns, field) is not None]
+    if beside and columns.messages is None:
+        yield "columns.text", NOTHING, f"is required with columns.{beside[0]}"
+    elif beside:
+        yield f"columns.{beside[0]}", getattr(columns, beside[0]), "means nothing with columns.messages"
+    elif data.label_kind != "text" and columns.messages is not None:
+        yield "columns.messages", columns.messages, "needs label_kind text"
+    elif data.label_kind != "text":
+        field = "columns.text" if columns.model_fields_set else "columns"
+        yield field, NOTHING, "is required; rows without a text are conversations, of label_kind text"
+
+
 def _of_split(data: DataSection) -> Iterator[tuple[str, object, str]]:
     by, columns = data.split.by, data.columns
     if by == "stratified" and data.label_kind != STRATIFIABLE:
@@ -69,3 +104,17 @@ def _of_split(data: DataSection) -> Iterator[tuple[str, object, str]]:
         yield "split.by", by, "must be given where the source says the split"
     if columns.time is not None and by != "time":
         yield "columns.time", columns.time, "is used by data.split.by: time alone"
+
+
+def base_model_problems(base: BaseModelSection, name: str, places: Places) -> list[Problem]:
+    """A base model that is named twice or not at all, or by a recipe that would start from itself."""
+    found: list[tuple[str, object, str]] = []
+    if base.source is None and base.adapter_of is None:
+        found.append(("source", NOTHING, "is required, or adapter_of"))
+    if base.source is not None and base.adapter_of is not None:
+        found.append(("adapter_of", base.adapter_of, "stands instead of source; leave one of them out"))
+    if base.adapter_of == name:
+        found.append(("adapter_of", name, "must be another recipe"))
+    if base.adapter_of is not None and base.sha256 is not None:
+        found.append(("sha256", base.sha256, "is of a source; a champion is verified by its own digests"))
+    return [places.problem(f"base_model.{field}", received, rule) for field, received, rule in found]

@@ -1,9 +1,11 @@
 """The ``data`` section of a recipe: where the rows are, how they are cleaned and divided."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from luthier.data.conversations import conversation_format
 from luthier.data.expression import Expression
 from luthier.data.plain_text import compiled
 from luthier.data.template import Template
@@ -12,16 +14,31 @@ from luthier.recipe.section import Address, Name, Section, Seed, Sha256
 
 Sources = Address | Annotated[list[Address], Field(min_length=1)]
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "text", "orange"]
-LabelKind = Literal["single", "multi", "number", "spans", "text"]
+LabelKind = Literal["single", "multi", "number", "spans", "tags", "answers", "text"]
 
 
 class Columns(Section):
-    """Where the parts of a row are."""
+    """Where the parts of a row are: a text and its label, or a conversation."""
 
-    text: Name = Field(
-        description="The column that holds the text, or a template over columns such as '{title}. {body}'."
+    text: Name | None = Field(
+        default=None,
+        description="The column that holds the text, or a template over columns such as '{title}. {body}'.",
     )
-    label: Name = Field(description="A column, or an expression over columns such as 'sentiment > 0'.")
+    pair: Name | None = Field(
+        default=None,
+        description="A second text, column or template: the other text of a pair, or the question asked of the text.",
+    )
+    label: Name | None = Field(
+        default=None, description="A column, or an expression over columns such as 'sentiment > 0'."
+    )
+    answer_start: Name | None = Field(
+        default=None,
+        description="Where label is an answer: the column with the place of its first character in the text.",
+    )
+    messages: Name | None = Field(
+        default=None,
+        description="Instead of text and label: the column with a conversation as OpenAI or ShareGPT write it in JSON.",
+    )
     id: Name | None = Field(default=None, description="A column that names each row once; a repeated id is rejected.")
     group: Name | None = Field(
         default=None, description="A column whose values (an author, a patient) never stand in two splits."
@@ -35,7 +52,9 @@ class Columns(Section):
 
     @field_validator("label")
     @classmethod
-    def _is_an_expression(cls, label: str) -> str:
+    def _is_an_expression(cls, label: str | None) -> str | None:
+        if label is None:
+            return None
         try:
             expression = Expression.parse(label)
         except DataError as error:
@@ -44,28 +63,25 @@ class Columns(Section):
             raise ValueError("names no column; write it as in 'sentiment > 0'")
         return label
 
-    @field_validator("text")
+    @field_validator("text", "pair")
     @classmethod
-    def _is_a_template(cls, text: str) -> str:
+    def _is_a_template(cls, text: str | None) -> str | None:
         try:
-            Template.parse(text)
+            return text and Template.parse(text).text
         except DataError as error:
             raise ValueError("; ".join(part for part in (error.what, error.remedy) if part)) from None
-        return text
 
     @property
     def by_field(self) -> dict[str, frozenset[str]]:
         """The columns of the source that each field reads."""
-        single = {"id": self.id, "group": self.group, "time": self.time, "split": self.split}
-        return {
-            "text": Template.parse(self.text).columns,
-            "label": Expression.parse(self.label).columns,
-            **{field: frozenset({name}) for field, name in single.items() if name is not None},
-        }
+        named = self.model_dump(exclude_none=True)
+        found = {field: frozenset({name}) for field, name in named.items()}
+        found |= {field: Template.parse(named[field]).columns for field in ("text", "pair") if field in named}
+        return found | ({} if self.label is None else {"label": Expression.parse(self.label).columns})
 
     @property
     def required(self) -> frozenset[str]:
-        """The columns that the source must have."""
+        """The columns that the source must have; of a conversation that no field names, its format has more."""
         return frozenset().union(*self.by_field.values())
 
 
@@ -177,10 +193,14 @@ class DataSection(Section):
         default=None,
         description="A regular expression for lines of plain text; its named groups, as in (?P<text>.*), are columns.",
     )
-    columns: Columns = Field(description="Where the parts of a row are.")
+    columns: Columns = Field(
+        default=Columns(),
+        description="Where the parts of a row are; by default rows are conversations of OpenAI, ShareGPT or Alpaca.",
+    )
     label_kind: LabelKind = Field(
         default="single",
-        description="One label a row; several; a number; spans of the text, as JSON; or a text to be generated.",
+        description="One label a row; several; a number; spans of the text, as JSON; a tag for each word; the answers "
+        "in the text to the question in pair; or a text to be generated.",
     )
     labels: list[Name] | None = Field(
         default=None,
@@ -221,10 +241,15 @@ class DataSection(Section):
             return None
         if repeated := sorted({label for label in labels if labels.count(label) > 1}):
             raise ValueError(f"must differ; {', '.join(repeated)} is repeated")
-        columns: Columns | None = info.data.get("columns")
-        if columns and len(labels) != 2 and Expression.parse(columns.label).is_boolean:
-            raise ValueError(f"must be two names, for false and for true of {columns.label!r}")
+        label = info.data["columns"].label if "columns" in info.data else None
+        if label and len(labels) != 2 and Expression.parse(label).is_boolean:
+            raise ValueError(f"must be two names, for false and for true of {label!r}")
         return labels
+
+    def required_columns(self, columns: Collection[str]) -> frozenset[str]:
+        """Those that a source with ``columns`` must have. Raises DataError for conversations in no known format."""
+        conversation = conversation_format(self.columns, columns)
+        return self.columns.required | frozenset(conversation.required if conversation else ())
 
     @property
     def sources(self) -> dict[str | None, list[str]]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from luthier.methods import METHODS, AnyMethod
 from luthier.methods.lora import Lora
-from luthier.recipe.consistency import data_problems, default_split
+from luthier.recipe.consistency import base_model_problems, data_problems, default_split
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
@@ -41,6 +41,8 @@ class Draft:
         self._check_task()
         if data := self.data:
             self.add(data_problems(data, self.places))
+        if base := self.base_model:
+            self.add(base_model_problems(base, self.places.path.stem, self.places))
 
     @property
     def data(self) -> DataSection | None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from luthier.errors import LuthierError
+from luthier.errors import DataError, LuthierError
 from luthier.methods import AnyMethod
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.draft import Draft
-from luthier.recipe.problems import Places, Problem, nearest
+from luthier.recipe.problems import NOTHING, Places, Problem, nearest
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection
 
@@ -36,7 +36,7 @@ def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsO
         field = "data.source" if data.source is not None else "data.train"
         draft.add(column_problems(data, _ask(columns, data, field, draft), draft.places))
     if base := draft.base_model:
-        known = _ask(layers, base, "base_model.source", draft)
+        known = _ask(layers, base, "base_model.adapter_of" if base.adapter_of else "base_model.source", draft)
         if method := draft.method:
             draft.add(layer_problems(method, known, draft.places))
     return draft.resolve()
@@ -52,6 +52,10 @@ def column_problems(data: DataSection, columns: Sequence[str] | None, places: Pl
     """Columns that the recipe names and the source lacks."""
     if columns is None:
         return []
+    try:
+        data.required_columns(columns)
+    except DataError as error:
+        return [places.problem("data.columns", NOTHING, f"{error.what}; {error.remedy}")]
     named = [(field, name) for field, names in data.columns.by_field.items() for name in sorted(names)]
     rule = f"must be a column of the source, which has {', '.join(columns) or 'none'}"
     return [

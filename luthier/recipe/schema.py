@@ -9,13 +9,13 @@ is a whole recipe: everything else has a default that is good for the method. ``
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from luthier.methods import Method
+from luthier.methods import METHODS, Method
 from luthier.methods.lora import Lora
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
@@ -23,17 +23,31 @@ from luthier.tasks import TASKS
 
 
 class BaseModelSection(Section):
-    """The pretrained model."""
+    """The pretrained model, or what another recipe made of one."""
 
-    source: Address = Field(description="A path, wheel://, hub:// or a remote URI: a model folder or a GGUF file.")
+    source: Address | None = Field(
+        default=None, description="A path, wheel://, hub:// or a remote URI: a model folder or a GGUF file."
+    )
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of the wheel or file; enforced when given.")
+    adapter_of: Name | None = Field(
+        default=None, description="Instead of source: another recipe, whose champion is what training starts from."
+    )
+    continued: Literal["merged", "adapter"] = Field(
+        default="merged",
+        description="With adapter_of: the champion merged to one model under a new adapter, or its own adapter trained on.",
+    )
+
+    @property
+    def address(self) -> str:
+        """Where the model comes from, as one text."""
+        return self.source or f"champion of {self.adapter_of}"
 
 
 class EarlyStopping(Section):
     """When training stops before its last epoch."""
 
     patience: int = Field(default=2, ge=1, le=1000, description="Evaluations in a row that may fail to improve.")
-    min_delta: float = Field(default=0.0, ge=0, le=1, description="How much the metric must rise to have improved.")
+    min_delta: float = Field(default=0.0, ge=0, le=1, description="How much better the metric must get.")
 
 
 class TrainingSection(Section):
@@ -45,10 +59,13 @@ class TrainingSection(Section):
     gradient_accumulation: int = Field(default=1, ge=1, le=65536, description="Micro-batches per optimizer step.")
     max_length: int = Field(default=128, ge=4, le=1_000_000, description="Tokens per text; longer texts are cut.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Peak learning rate.")
-    scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
-        default="linear", description="How the learning rate falls after the warm-up."
+    scheduler: Literal["linear", "cosine", "constant", "inverse_sqrt", "wsd"] = Field(
+        default="linear",
+        description="How the learning rate falls after the warm-up; wsd (warm-up, stable, decay) keeps it until the "
+        "decay (Hu et al. 2024, arXiv 2404.06395).",
     )
     warmup: float = Field(default=0.06, ge=0, lt=1, description="Share of the steps over which the rate rises.")
+    decay: float = Field(default=0.2, gt=0, le=1, description="Share of the steps over which wsd lets the rate fall.")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="AdamW's decoupled weight decay.")
     max_grad_norm: float = Field(default=1.0, gt=0, le=1e6, description="Gradients are clipped to this norm.")
     optimizer: Literal["adamw", "paged_adamw", "paged_adamw_8bit"] = Field(
@@ -68,8 +85,37 @@ class TrainingSection(Section):
         "(Jain et al. 2023, arXiv 2310.05914).",
     )
     group_by_length: bool = Field(default=True, description="Batch texts of similar length together.")
+    packing: bool = Field(
+        default=False, description="Put several short rows into one, where the task and the model family can."
+    )
+    activation_checkpointing: bool = Field(
+        default=False, description="Recompute activations instead of keeping them: less memory, a third more time."
+    )
+    on_out_of_memory: Literal["fail", "halve_batch"] = Field(
+        default="halve_batch",
+        description="fail, or start once more from the beginning with half the batch and twice the accumulation.",
+    )
+    evaluate_every: Literal["epoch"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default="epoch", description="When validation happens: after each epoch, or so many optimizer steps."
+    )
+    train_sample: int = Field(
+        default=256,
+        ge=0,
+        le=1_000_000,
+        description="Training rows that are scored with each validation, at most as many as that has; 0 is none.",
+    )
     early_stopping: EarlyStopping = Field(
         default=EarlyStopping(), description="When training stops before its last epoch."
+    )
+    max_loss_ratio: float = Field(
+        default=3.0, gt=1, le=1e6, description="Training stops when the loss stays above this times where it began."
+    )
+    max_unlearnable: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of rows that may have no label left to learn from, or lose part of their answer to "
+        "max_length.",
     )
     seed: Seed = Field(default=17, description="Seed of the head, the order of rows and dropout.")
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = Field(
@@ -108,6 +154,39 @@ class DeploySection(Section):
     )
 
 
+def _known_method(kind: str) -> str:
+    if kind not in METHODS:
+        raise unknown_name(list(METHODS))
+    return kind
+
+
+def _different(values: list[Any]) -> list[Any]:
+    if repeated := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
+        raise PydanticCustomError("repeated", "must name each once, not {value} again", {"value": repeated[0]})
+    return values
+
+
+MethodKind = Annotated[str, AfterValidator(_known_method), Field(json_schema_extra={"enum": list(METHODS)})]
+
+
+class ComparisonSection(Section):
+    """What `luthier compare` trains."""
+
+    methods: Annotated[list[MethodKind], Field(min_length=1), AfterValidator(_different)] | None = Field(
+        default=None,
+        description="The methods; null is every one that the task and the model family allow, qlora left out.",
+    )
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=20), AfterValidator(_different)] = Field(
+        default=[17, 18, 19], description="Each method is trained once with each of these."
+    )
+    epochs: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Passes over the training rows for all of them; null is each method's own, else training.epochs.",
+    )
+
+
 class Recipe(Section):
     """One fine-tuning, declared."""
 
@@ -119,6 +198,7 @@ class Recipe(Section):
     training: TrainingSection = Field(default=TrainingSection(), description="How the training loop runs.")
     evaluation: EvaluationSection = Field(default=EvaluationSection(), description="What is good enough.")
     deploy: DeploySection = Field(default=DeploySection(), description="Where the model goes.")
+    comparison: ComparisonSection = Field(default=ComparisonSection(), description="What `luthier compare` trains.")
 
     @field_validator("task")
     @classmethod

@@ -15,10 +15,11 @@ KINDS = ["swap", "delete", "insert"]
 TEXTS = st.lists(st.text(max_size=40).map(clean_text).filter(bool), max_size=12)
 
 
-def made(texts, rows=None, *, kinds=KINDS, copies=1, share=0.1, seed=1, forbidden=frozenset(), fill_masks=None):
+def made(texts, rows=None, *, kinds=KINDS, copies=1, share=0.1, pairs=None, seed=1, forbidden=frozenset(), **more):
     settings = Augmentation(kinds=kinds, copies=copies, share=share)
     given_rows = range(len(texts)) if rows is None else rows
-    return list(augment(texts, given_rows, settings, seed=seed, forbidden=forbidden, fill_masks=fill_masks))
+    options = {"pairs": pairs or [None] * len(texts), "seed": seed, "forbidden": forbidden, "fill_masks": None, **more}
+    return list(augment(texts, given_rows, settings, **options))
 
 
 def sentences(count: int, words: int = 20, *, seed: int = 1) -> list[str]:

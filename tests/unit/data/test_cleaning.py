@@ -50,6 +50,8 @@ def test_a_clean_row_says_where_it_comes_from_and_nothing_that_the_recipe_does_n
         file="rows.csv",
         line=9,
         text="Some text!",
+        pair=None,
+        messages=None,
         key="some text",
         target="1",
         id=None,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.data.label_values import Labels, Target, Unusable
+from luthier.data.label_values import Labels, Target
+from luthier.data.unusable import Unusable
 from luthier.errors import DataError
 from luthier.recipe.data_section import DataSection
 
@@ -45,7 +46,7 @@ def test_a_single_label(expression: str, labels: list[str] | None, value: str, n
     assert _target(value, _labels(expression, labels=labels)) == name
 
 
-@pytest.mark.parametrize("kind", ["single", "number", "spans", "text", "multi"])
+@pytest.mark.parametrize("kind", ["single", "number", "spans", "tags", "answers", "text", "multi"])
 def test_a_row_without_a_label_says_so(kind: str) -> None:
     assert _reason(None, _labels(label_kind=kind)) == ("missing label", "missing label")
     if kind != "multi":
@@ -156,7 +157,7 @@ def test_spans_may_touch_and_may_be_none() -> None:
     assert _reason(_spans((0, 3, "c")), labels)[0] == "label not in labels"
 
 
-@given(st.text(), st.sampled_from(["single", "multi", "number", "spans", "text"]))
+@given(st.text(), st.sampled_from(["single", "multi", "number", "spans", "tags", "answers", "text"]))
 def test_no_text_in_the_label_column_is_more_than_unusable(value: str, kind: str) -> None:
     try:
         _target(value, _labels(label_kind=kind))
@@ -180,6 +181,14 @@ def test_no_text_in_the_label_column_is_more_than_unusable(value: str, kind: str
         ("label + 1", {"label_kind": "text"}, "one column"),
         ("label", {"label_kind": "number", "labels": ["1", "2"]}, "no names"),
         ("label", {"label_kind": "text", "label_map": {"1": "2"}}, "no names"),
+        ("label > 0", {"label_kind": "tags"}, "true or false"),
+        ("label + 1", {"label_kind": "answers"}, "one column"),
+        ("label", {"label_kind": "answers", "labels": ["1", "2"]}, "no names"),
+        (
+            "label",
+            {"label_kind": "tags", "labels": ["a", "b"], "label_map": {"1": "B-c"}},
+            "names that data.labels lacks",
+        ),
     ],
 )
 def test_labels_that_contradict_each_other_are_refused(label: str, data: dict[str, Any], what: str) -> None:

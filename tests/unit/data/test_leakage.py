@@ -70,6 +70,31 @@ def test_a_planted_text_is_found(write, a: str, b: str, text: str, kind: str) ->
     assert (leak.similarity is None) == (kind != "near-duplicate")
 
 
+QUESTION = "Who is it that was planted in these rows, and what for?"
+
+
+@pytest.mark.parametrize(
+    ("text", "pair", "kind"),
+    [
+        (PLANTED, QUESTION, "exact"),
+        (PLANTED.upper(), f" {QUESTION}!", "normalised"),
+        (f"{PLANTED}s", f"{QUESTION}s", "near-duplicate"),
+        (PLANTED, "What else could one wish to know?", None),
+        ("Another text, which has nothing to do with it", QUESTION, None),
+        (QUESTION, PLANTED, None),
+    ],
+)
+def test_a_planted_pair_is_found_only_where_both_texts_are_the_same(write, text: str, pair: str, kind: str) -> None:
+    splits = {name: [{**row, "pair": f"other {row['row']}"} for row in rows] for name, rows in CLEAN.items()}
+    splits["train"].append({"row": 8, "text": PLANTED, "pair": QUESTION, "label": "a"})
+    splits["test"].append({"row": 9, "text": text, "pair": pair, "label": "b"})
+    folder = write(splits)
+    assert _found(folder) == ({kind: {"train/test": 1}} if kind else {})
+    if kind:
+        (leak,) = find_leaks(folder).examples
+        assert (leak.text_a, leak.text_b) == (f"{PLANTED} \n {QUESTION}", f"{text} \n {pair}")
+
+
 @pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_a_planted_group_is_found(write, a: str, b: str) -> None:
     splits = {name: [{**row, "group": f"{name} {row['row']}"} for row in rows] for name, rows in CLEAN.items()}

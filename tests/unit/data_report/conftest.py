@@ -20,7 +20,8 @@ NEAREST = {"similarity": 0.75, "split_a": "train", "row_a": 3, "split_b": "test"
 
 def write_split(folder: Path, split: str, rows: Sequence[tuple[Any, ...]]) -> None:
     columns = [pa.array([row[place] for row in rows], type=field.type) for place, field in enumerate(ROW_SCHEMA)]
-    pq.write_table(pa.table(columns, schema=ROW_SCHEMA), folder / f"{split}.parquet", row_group_size=17)
+    table = pa.table(columns, schema=ROW_SCHEMA).append_column("pair", pa.nulls(len(rows), pa.string()))
+    pq.write_table(table, folder / f"{split}.parquet", row_group_size=17)
 
 
 def facts_of(labels: Sequence[str], text: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 
 from luthier.data_report.page import lengths_picture
+from luthier.data_report.plots import SHADES, label_balance, length_histogram
 from luthier.data_report.report import DataReport
-from luthier.evaluation.plots import SHADES, label_balance, length_histogram
 
 Make = Callable[..., DataReport]
 

@@ -1,6 +1,12 @@
+from pathlib import Path
+
 import pytest
 
+from luthier.recipe.consistency import data_problems
+from luthier.recipe.data_section import DataSection
 from luthier.recipe.loading import load_recipe
+from luthier.recipe.positions import parse_value
+from luthier.recipe.problems import Places
 
 WHOLE = """
 task: text-classification
@@ -31,6 +37,9 @@ SPLIT_FILES = "train: a.csv\n  test: b.csv"
         ("source: a.csv", "", "label_kind: multi\n  balance: weights", "data.balance", "needs label_kind single"),
         ("source: a.csv", "", "pattern: '('", "data.pattern", "not a regular expression"),
         ("source: a.csv", "", "pattern: '.*'", "data.pattern", "names no column"),
+        ("source: a.csv", ", pair: '{q'", "", "data.columns.pair", "a brace without its partner"),
+        ("source: a.csv", ", answer_start: at", "", "data.columns.answer_start", "needs label_kind answers"),
+        ("source: a.csv", ", messages: talk", "", "data.columns.messages", "stands instead of text and label"),
     ],
 )
 def test_a_contradiction_is_a_problem_of_its_field(problems, sources, columns, more, field, rule) -> None:
@@ -70,3 +79,50 @@ def test_how_rows_are_split_follows_from_what_is_named(write, sources, columns, 
     resolved = load_recipe(write(text=WHOLE.format(sources=sources, columns=columns, more=more)))
     assert resolved.flat()["data.split.by"] == by
     assert resolved.origins["data.split.by"] == origin
+
+
+ANSWERS = "{text: text, label: label, pair: question, answer_start: at}"
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "field", "rule"),
+    [
+        ("{}", {}, "columns", "is required; rows without a text are conversations"),
+        ("{id: id}", {}, "columns.text", "is required; rows without a text are conversations"),
+        ("{label: label}", {}, "columns.text", "is required with columns.label"),
+        ("{text: text}", {}, "columns.label", "is required with columns.text"),
+        ("{messages: talk}", {}, "columns.messages", "needs label_kind text"),
+        ("{messages: talk, pair: more}", {"label_kind": "text"}, "columns.pair", "means nothing with columns.messages"),
+        ("{text: text, label: label}", {"label_kind": "answers"}, "columns.pair", "is required for label_kind answers"),
+        (ANSWERS, {"label_kind": "answers", "labels": ["a", "b"]}, "labels", "means nothing"),
+        (ANSWERS, {"label_kind": "answers", "label_map": {"a": "b"}}, "label_map", "means nothing"),
+        ("{text: text, label: label, pair: more}", {"label_kind": "tags"}, "columns.pair", "means nothing"),
+        ("{text: text, label: label, pair: more}", {"label_kind": "spans"}, "columns.pair", "means nothing"),
+    ],
+)
+def test_columns_and_label_kinds_that_do_not_go_together_are_a_problem(columns, more, field, rule) -> None:
+    found = _problems(columns, **more)
+    assert list(found) == [f"data.{field}"]
+    assert rule in found[f"data.{field}"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ("{}", "text"),
+        ("{group: author}", "text"),
+        ("{messages: talk, id: id}", "text"),
+        ("{text: text, label: label, pair: '{a} {b}'}", "text"),
+        ("{text: text, label: label, pair: more}", "multi"),
+        ("{text: text, label: label}", "tags"),
+        (ANSWERS, "answers"),
+    ],
+)
+def test_columns_of_pairs_conversations_tags_and_answers_are_accepted(columns, kind) -> None:
+    assert _problems(columns, label_kind=kind) == {}
+
+
+def _problems(columns: str, **more: object) -> dict[str, str]:
+    by = {"by": "group" if "group" in columns else "random"}
+    data = DataSection.model_validate({"source": "a.csv", "columns": parse_value(columns), "split": by, **more})
+    return {problem.field: problem.rule for problem in data_problems(data, Places(Path("r.yaml"), {}))}

@@ -39,7 +39,8 @@ def test_the_shipped_example_is_accepted():
 def test_mistakes_are_not_accepted():
     schema, example = recipe_json_schema(), parse_value(EXAMPLE.read_text())
 
-    for wrong in ({"name": "x"}, {"task": "x"}, {"method": {"kind": "x"}}, {"training": {"epochs": "x"}}, {"data": {}}):
+    columns = {"data": {"source": "a.csv", "columns": {"txt": "x"}}}
+    for wrong in ({"name": "x"}, {"task": "x"}, {"method": {"kind": "x"}}, {"training": {"epochs": "x"}}, columns):
         assert not accepted({**example, **wrong}, schema, schema)
 
 

@@ -42,6 +42,12 @@ class Champion:
         from luthier.models.snapshot import write_base_model
 
         merged = continued == "merged"
+        if merged and not self.deployed.facts["merged"]:
+            raise LuthierError(
+                "the champion's method cannot be merged",
+                where=f"recipe {self.recipe}",
+                remedy="set base_model.continued to adapter",
+            )
         folder = self.deployed.folder / "package" / "artifacts" / "model" if merged else self.base_model.folder
         source = Fetched(folder, f"champion of {self.recipe}", self.deployed.digest, self.lineage, ())
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained
 from assets.partitions import recipe_partitions
-from assets.training_origin import origin_of, require_same
+from assets.training_origin import head_of, origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -52,6 +52,7 @@ def deployed_artifact(
         job = Deployment(
             recipe=resolved,
             method=method,
+            head=head_of(resolved.recipe.task, origin.cleaned_splits, origin.base_model),
             max_length=training.max_length,
             splits=origin.cleaned_splits.folder,
             base=origin.base_model.folder,
@@ -62,7 +63,7 @@ def deployed_artifact(
         inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest}
 
         def package(folder: Path) -> None:
-            context.log.info("merging and packaging")
+            context.log.info("merging and packaging" if method.merges else "packaging the adapter beside its base")
             write_deployment(job, folder, save=save_package, load=load_package)
 
         artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
@@ -77,6 +78,7 @@ def deployed_artifact(
             "version": version,
             "version reused": reused,
             "alias": "champion",
+            "merged": facts["merged"],
             "size (MB)": round(facts["bytes"] / 1e6, 1),
             "parity": dg.MetadataValue.json(facts["parity"]),
             "model card": dg.MetadataValue.md((artifact.folder / "README.md").read_text()),

@@ -1,7 +1,7 @@
 """Asking a registered model."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,44 @@ def read_texts(path: Path) -> list[str]:
     return [line for line in content.splitlines() if line.strip()]
 
 
-def answers(model: str, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The champion's label and probability for each text."""
+def paired(pairs: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """A second text for each text: one for all, or as many as there are texts."""
+    if len(pairs) not in (1, len(texts)):
+        raise LuthierError(
+            "--pair does not fit the texts",
+            received=f"{len(pairs)} for {len(texts)} texts",
+            remedy="give one for all, or one for each",
+        )
+    return [*pairs] if len(pairs) == len(texts) else [pairs[0]] * len(texts)
+
+
+def answers(model: str, given: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """The champion's answer to each row, beside what was given: columns of the same length."""
     import pandas as pd
 
     champion = Tracking(home=str(luthier_home())).load_champion(model)
-    found = champion.predict(pd.DataFrame({"text": list(texts)}))
-    return [{"text": text, **answer} for text, answer in zip(texts, found.to_dict("records"), strict=True)]
+    schema = champion.metadata.get_input_schema()
+    require_columns(model, given, required=schema.required_input_names(), known=schema.input_names())
+    found = champion.predict(pd.DataFrame(given)).to_dict("records")
+    rows = zip(*given.values(), strict=True)
+    return [{**dict(zip(given, row, strict=True)), **answer} for row, answer in zip(rows, found, strict=True)]
+
+
+def printed(answer: Mapping[str, Any], given: Sequence[str]) -> str:
+    """A row as a line: what the model says, and then what it was asked, the columns in ``given``."""
+    said = [value for name, value in answer.items() if name not in given]
+    shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in said]
+    return "  ".join([*shown, *(answer[name] for name in given)])
+
+
+def require_columns(model: str, given: Collection[str], *, required: Sequence[str], known: Sequence[str]) -> None:
+    """Refuses rows that lack what the model needs, or have what it would not read."""
+    missing = [name for name in required if name not in given]
+    unknown = [name for name in given if name not in known]
+    if missing or unknown:
+        raise LuthierError(
+            f"the model needs {', '.join(missing)}" if missing else f"the model reads no {', '.join(unknown)}",
+            where=model,
+            received=", ".join(given),
+            remedy="give one with --pair" if "pair" in missing else f"give {', '.join(known)}",
+        )

@@ -3,37 +3,46 @@
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
-import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from luthier.evaluation.report import read_report
 from luthier.methods import Method
-from luthier.models.loading import load_classifier, load_tokenizer
-from luthier.packaging.merging import load_reference, write_merged
+from luthier.models.loading import load_tokenizer
+from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.model_card import model_card
-from luthier.packaging.parity import Parity, require_parity
+from luthier.packaging.parity import TOLERANCE, Parity, require_parity
+from luthier.packaging.serving import ServedModel, Serving
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.tasks import TASKS
+from luthier.tasks.head import Head
+from luthier.tasks.task import Inference, Predictions
 
 log = logging.getLogger(__name__)
 
-PARITY_ROWS = 256
+PARITY_ROWS: Final = 256
+# Text is generated for fewer, and for each alone: padding changes the order of sums. Likelihoods of tokens pass through
+# every layer and a large vocabulary, which adds up.
+GENERATED_ROWS: Final = 8
+GENERATED_TOLERANCE: Final = 1e-3
 
-SavePackage = Callable[[Path, Path, Sequence[str], int], None]
-LoadPackage = Callable[[Path], Callable[[Sequence[str]], np.ndarray]]
+SavePackage = Callable[[Path, Path, Serving, pa.Table], None]
+Predict = Callable[[pa.Table, Inference], Predictions]
+LoadPackage = Callable[[Path], Predict]
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is packaged: the folders of the artifacts it comes from."""
+    """What is packaged: the folders of the artifacts it comes from, and how it is asked."""
 
     recipe: ResolvedRecipe
     method: Method
+    head: Head
     max_length: int
     splits: Path
     base: Path
@@ -41,50 +50,64 @@ class Deployment:
     tuned: Path
     report: Path
 
+    @property
+    def serving(self) -> Serving:
+        return Serving(
+            task=self.recipe.recipe.task,
+            head=self.head,
+            max_length=self.max_length,
+            max_new_tokens=self.recipe.recipe.evaluation.max_new_tokens,
+            method=None if self.method.merges else self.method,
+        )
+
 
 def write_deployment(job: Deployment, folder: Path, *, save: SavePackage, load: LoadPackage) -> None:
     """Merges, saves the package with ``save``, loads it back with ``load``, and requires parity at each step.
 
-    ``save(merged, package, example texts, max_length)`` writes the package; ``load(package)`` gives a function from
-    texts to probabilities (rows x classes).
+    ``save(model, package, serving, rows)`` writes the package from the folder of a plain model and rows of a split;
+    ``load(package)`` gives a function from such rows to predictions.
 
     Raises:
-        ParityError: the merged or the packaged model answers otherwise than the adapter did, on validation rows.
+        ParityError: the merged or the packaged model answers otherwise than the tuned one did, on validation rows.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        parities = _package(job, Path(scratch) / "merged", folder / "package", save=save, load=load)
+        parities = _package(job, Path(scratch) / "model", folder / "package", save=save, load=load)
     _finish(job, folder, parities)
 
 
-def _package(job: Deployment, merged: Path, package: Path, *, save: SavePackage, load: LoadPackage) -> list[Parity]:
-    report = read_report(job.report)
-    texts = pq.read_table(job.splits / "validation.parquet")["text"].to_pylist()[:PARITY_ROWS]
-    task = TASKS[job.recipe.recipe.task]
-    tokenizer = load_tokenizer(job.model)
-    reference = load_reference(job.method, job.model, job.tuned, report.labels)
-    expected = task.probabilities(reference, tokenizer, texts, max_length=job.max_length)
-    del reference
-    write_merged(job.method, job.model, job.tuned, report.labels, merged)
-    plain = load_classifier(merged, report.labels, dtype=torch.float32, attention="eager")
-    found = task.probabilities(plain, load_tokenizer(merged), texts, max_length=job.max_length)
-    parities = [require_parity("merged", expected, found)]
-    del plain
-    save(merged, package, texts[:2], job.max_length)
-    parities.append(require_parity("packaged", expected, load(package)(texts)))
-    return parities
+def _package(job: Deployment, plain: Path, package: Path, *, save: SavePackage, load: LoadPackage) -> list[Parity]:
+    generates = job.head.is_language_model
+    rows = pq.read_table(job.splits / "validation.parquet")[: GENERATED_ROWS if generates else PARITY_ROWS]
+    serving = replace(job.serving, batch_size=1) if generates else job.serving
+    how = serving.inference(generated_rows=len(rows))
+    tuned = load_reference(job.method, job.model, job.tuned, job.head)
+    expected = TASKS[serving.task].predict(tuned, load_tokenizer(job.model), rows, job.head, how)
+    del tuned
+
+    def compared(form: str, predict: Predict) -> Parity:
+        tolerance = GENERATED_TOLERANCE if generates else TOLERANCE
+        return require_parity(form, job.head, expected, predict(rows, how), tolerance=tolerance)
+
+    write_servable(job.method, job.model, job.tuned, job.head, plain)
+    parity = compared("merged" if job.method.merges else "adapted", ServedModel(plain, serving).predict)
+    save(plain, package, job.serving, rows)
+    return [parity, compared("packaged", load(package))]
 
 
 def _finish(job: Deployment, folder: Path, parities: list[Parity]) -> None:
-    report = read_report(job.report)
     card = model_card(
-        report,
+        read_report(job.report),
         model=job.recipe.model_name,
         recipe=job.recipe.recipe.model_dump(mode="json"),
         base=json.loads((job.base / "facts.json").read_text())["provenance"],
     )
     (folder / "README.md").write_text(card)
-    size = sum(path.stat().st_size for path in (folder / "package").rglob("*") if path.is_file())
-    facts = {"bytes": size, "parity": [asdict(parity) for parity in parities], "model": job.recipe.model_name}
+    facts = {
+        "model": job.recipe.model_name,
+        "merged": job.method.merges,
+        "bytes": sum(path.stat().st_size for path in (folder / "package").rglob("*") if path.is_file()),
+        "parity": [asdict(parity) for parity in parities],
+    }
     (folder / "facts.json").write_text(json.dumps(facts, indent=2))
     for parity in parities:
         log.info("%s: %d of %d predictions agree", parity.form, parity.agreeing, parity.rows)

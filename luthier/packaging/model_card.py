@@ -9,7 +9,14 @@ import jinja2
 import yaml
 
 from luthier.evaluation.report import EvaluationReport
-from luthier.evaluation.wording import baseline_sentence, decimals, interval_sentence, metric_name, verdict_sentence
+from luthier.evaluation.wording import (
+    baseline_sentence,
+    interval_sentence,
+    metric_name,
+    scope_sentences,
+    score_texts,
+    verdict_sentence,
+)
 from luthier.recipe.resolving import flatten
 
 LICENSES = {
@@ -23,8 +30,41 @@ LICENSES = {
     "cc-by-sa-4.0": "cc-by-sa-4.0",
     "gpl-3.0": "gpl-3.0",
 }
-METHODS = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA (LoRA on a 4-bit base)"}
-METRIC_TYPES = {"f1_macro": "f1", "f1_micro": "f1", "mcc": "matthews_correlation"}
+METHODS = {
+    "full": "full fine-tuning",
+    "lora": "LoRA",
+    "qlora": "QLoRA (LoRA on a 4-bit base)",
+    "bottleneck": "bottleneck adapters",
+    "prefix": "prefix tuning",
+    "prompt": "prompt tuning",
+    "bitfit": "BitFit (biases alone)",
+    "ia3": "IA3",
+    "ptuning": "P-tuning",
+}
+# As Hugging Face's evaluate names them, where that is otherwise.
+METRIC_TYPES = {
+    "f1_macro": "f1",
+    "f1_micro": "f1",
+    "mcc": "matthews_correlation",
+    "pearson": "pearsonr",
+    "spearman": "spearmanr",
+    "seqeval_f1": "f1",
+    "seqeval_precision": "precision",
+    "seqeval_recall": "recall",
+    "squad_f1": "f1",
+    "rouge_1": "rouge",
+    "rouge_2": "rouge",
+    "rouge_l": "rouge",
+}
+LIMITS = {
+    "token-classification": "Only entities of the kinds above are found. "
+    "Texts are read in overlapping windows of {length} tokens.",
+    "question-answering": "An answer is always a stretch of the given text, which may be the wrong one. "
+    "Texts are read in overlapping windows of {length} tokens.",
+    "text-generation": "What it writes may be false, however certain it sounds. "
+    "Prompt and answer together are cut after {length} tokens.",
+    "summarization": "A summary may say what the text does not. Texts are cut after {length} tokens.",
+}
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
@@ -59,9 +99,10 @@ def model_card(
         settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
         verdict=verdict_sentence(report),
         remarks=[remark for remark in (interval_sentence(report), baseline_sentence(report)) if remark],
+        scope=scope_sentences(report),
+        limit=_limit(report, recipe["training"]["max_length"]),
         metric_name=metric_name,
-        interval=lambda score: _interval(score.low, score.high, decimals(report)),
-        places=decimals(report),
+        score_texts=score_texts,
     )
     matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
     return f"---\n{matter}---\n\n{body}"
@@ -73,8 +114,17 @@ def escaped(text: str) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _interval(low: float, high: float, places: int) -> str:
-    return f"{low:.{places}f} to {high:.{places}f}"
+def _limit(report: EvaluationReport, length: int) -> str:
+    if report.task in LIMITS:
+        return LIMITS[report.task].format(length=length)
+    if report.confusion:
+        said = f"Every text gets one of the {len(report.labels)} labels, also one that fits none of them."
+    elif report.labels:
+        said = f"Labels other than the {len(report.labels)} above are never given."
+    else:
+        said = "Every text gets a number, also one that is like no training text."
+    calibration = " Probabilities are not calibrated." if report.labels else ""
+    return f"{said}{calibration} Texts are cut after {length} tokens."
 
 
 def _front_matter(
@@ -82,9 +132,7 @@ def _front_matter(
 ) -> dict[str, Any]:
     results = [
         {
-            "type": name.partition("_")[0]
-            if name.startswith("f1")
-            else {"mcc": "matthews_correlation"}.get(name, name),
+            "type": METRIC_TYPES.get(name, name),
             "name": metric_name(name),
             "value": score.value,
             "args": {"low": score.low, "high": score.high, "confidence": report.confidence},

@@ -1,18 +1,21 @@
 """Whether two forms of one model answer alike on real rows."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from luthier.errors import ParityError
+from luthier.tasks.head import Head
+from luthier.tasks.task import Predictions
 
 # float32 sums in another order: seen up to 1e-5 on logits of size 5.
-TOLERANCE = 1e-4
+TOLERANCE: Final = 1e-4
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Agreement of probabilities (rows x classes) with the reference."""
+    """Agreement with the reference; differences of numbers above 1 are relative to them."""
 
     form: str
     rows: int
@@ -20,23 +23,48 @@ class Parity:
     largest_difference: float
 
 
-def require_parity(form: str, reference: np.ndarray, received: np.ndarray, *, tolerance: float = TOLERANCE) -> Parity:
-    """Compares probabilities of shape (rows, classes) row by row.
+def require_parity(
+    form: str, head: Head, expected: Predictions, received: Predictions, *, tolerance: float = TOLERANCE
+) -> Parity:
+    """Compares the answers and the evidence of each row.
 
     Raises:
-        ParityError: a predicted class differs although the reference was not tied, or a probability does beyond
-            ``tolerance``.
+        ParityError: an answer differs although the reference was not tied, or evidence does beyond ``tolerance``.
     """
-    difference = float(np.abs(reference - received).max())
-    top = np.sort(reference, axis=1)
-    tied = top[:, -1] - top[:, -2] <= 2 * tolerance
-    agree = (reference.argmax(axis=1) == received.argmax(axis=1)) | tied
-    parity = Parity(form, len(reference), int(agree.sum()), difference)
-    if difference > tolerance or not agree.all():
+    rows = list(zip(expected.answers, expected.evidence, received.answers, received.evidence, strict=True))
+    differences = [_difference(known, found) for _, known, _, found in rows]
+    agree = [
+        difference <= tolerance and (wanted == given or _is_tied(known, head, tolerance))
+        for difference, (wanted, known, given, _) in zip(differences, rows, strict=True)
+    ]
+    parity = Parity(form, len(rows), sum(agree), max(differences, default=0.0))
+    if not all(agree):
         raise ParityError(
             f"the {form} model does not answer as the trained one",
             received=f"{parity.rows - parity.agreeing} of {parity.rows} predictions differ, "
-            f"probabilities by up to {difference:.2e} (allowed: {tolerance:.0e})",
+            f"their evidence by up to {parity.largest_difference:.2e} (allowed: {tolerance:.0e})",
             remedy="nothing was deployed; please report this with the recipe",
         )
     return parity
+
+
+def _difference(expected: np.ndarray, received: np.ndarray) -> float:
+    """The largest difference; infinite between evidence of other shapes, or where a number is none."""
+    if expected.shape != received.shape:
+        return float("inf")
+    found = np.abs(expected - received) / np.maximum(1, np.abs(expected))
+    return float(np.nan_to_num(found, nan=np.inf, posinf=np.inf).max(initial=0.0))
+
+
+def _is_tied(evidence: np.ndarray, head: Head, tolerance: float) -> bool:
+    """Whether a difference within the tolerance may change the answer."""
+    match head.problem or head.kind:
+        case "regression":
+            return True
+        case "multi_label_classification":
+            return bool((np.abs(evidence - 0.5) <= tolerance).any())
+        case "single_label_classification" | "token-classification":
+            top = np.sort(evidence, axis=-1)
+            return bool((top[..., -1] - top[..., -2] <= 2 * tolerance).any())
+        case _:
+            return False

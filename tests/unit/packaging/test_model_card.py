@@ -5,8 +5,11 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from luthier.evaluation.report import Evaluated, EvaluationReport, evaluate
-from luthier.packaging.model_card import escaped, model_card
+from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.report import EvaluationReport, evaluate
+from luthier.methods import METHODS as KNOWN_METHODS
+from luthier.packaging.model_card import METHODS, escaped, model_card
+from tests.unit.evaluation.answered import SAMPLES, classified
 
 HOSTILE = '<script>alert("x")</script> | `code` *bold* [link](javascript:alert(1))\n# heading\n---\nlicense: stolen'
 RECIPE: dict[str, Any] = {
@@ -21,13 +24,17 @@ RECIPE: dict[str, Any] = {
 def report_on(names: tuple[str, str] = ("no", "yes")) -> EvaluationReport:
     labels = np.arange(200) % 2
     chosen = np.where(np.arange(200) % 10 == 0, 1 - labels, labels)
+    test = classified(names, labels, np.eye(2)[chosen], majority=np.zeros(200, dtype=int))
+    return report_of(test, "accuracy", target=0.88)
+
+
+def report_of(test: Evaluated, metric: str, target: float = 0.5) -> EvaluationReport:
     return evaluate(
-        Evaluated(["a text"] * 200, labels, np.eye(2)[chosen], names, {"majority": np.zeros(200, dtype=int)}),
+        test,
         recipe="reviews",
-        metric="accuracy",
-        target=0.88,
-        metrics=("accuracy", "f1_macro", "mcc"),
-        rows={"train": 1000, "validation": 200, "test": 200, "rejected": 3},
+        metric=metric,
+        target=target,
+        rows={"train": 1000, "validation": 200, "test": len(test.rows), "rejected": 3},
         trainable_parameters=12345,
         digests={"data": "ab" * 32},
         created="2026-03-02T10:15:00+00:00",
@@ -47,7 +54,7 @@ def test_hugging_face_reads_the_card_and_finds_every_metric(card: str) -> None:
         "wheel://a-model==1.0/a_model/model",
     )
     found = {result.metric_type: result for result in data.eval_results}
-    assert set(found) == {"accuracy", "f1", "matthews_correlation"}
+    assert set(found) == {"accuracy", "f1", "matthews_correlation", "roc_auc"}
     accuracy = report_on().deciding
     assert found["accuracy"].metric_value == accuracy.value
     assert found["accuracy"].metric_args == {"low": accuracy.low, "high": accuracy.high, "confidence": 0.95}
@@ -97,3 +104,29 @@ def test_texts_from_a_recipe_or_the_data_change_neither_matter_nor_markup() -> N
     assert "\n# heading" not in body
     widths = {line.replace("\\|", "").count("|") for line in body.splitlines() if line.startswith("| ")}
     assert widths == {3, 4, 6}
+
+
+@pytest.mark.parametrize(
+    ("sample", "metric", "types", "said"),
+    [
+        ("multi-label", "f1_micro", {"f1", "accuracy"}, "Labels other than the 3 above are never given."),
+        ("regression", "mse", {"mse", "pearsonr", "spearmanr"}, "Every text gets a number"),
+        ("tags", "seqeval_f1", {"f1", "precision", "recall"}, "Only entities of the kinds above are found."),
+        ("questions", "squad_f1", {"f1", "exact_match"}, "An answer is always a stretch of the given text"),
+        ("generations", "rouge_l", {"rouge", "perplexity", "chrf", "exact_match"}, "What it writes may be false"),
+    ],
+)
+def test_every_task_has_a_card_that_hugging_face_reads(sample: str, metric: str, types: set[str], said: str) -> None:
+    test = SAMPLES[sample]()
+    recipe = {**RECIPE, "task": test.task.name, "data": {"source": "rows.csv", "columns": None}}
+    card = model_card(report_of(test, metric), model="m", recipe=recipe, base={})
+    data = ModelCard(card, ignore_metadata_errors=False).data
+    assert data.pipeline_tag == test.task.name
+    assert {result.metric_type for result in data.eval_results} == types
+    assert said in card
+    assert ("| label | precision |" in card) == (sample == "multi-label")
+    assert ("of the 8 test rows" in card) == (sample == "generations")
+
+
+def test_every_method_has_a_name() -> None:
+    assert KNOWN_METHODS.keys() <= METHODS.keys()

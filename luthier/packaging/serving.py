@@ -1,0 +1,142 @@
+"""Answering rows with a tuned model: the code that a package ships, and that parity asks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+from luthier.errors import DataError
+from luthier.methods import Method
+from luthier.models.loading import load_tokenizer
+from luthier.packaging.merging import load_servable
+from luthier.tasks import TASKS
+from luthier.tasks.head import Head, HeadKind, Problem
+from luthier.tasks.task import Inference, Predictions
+
+INPUTS: Final = ("text", "pair", "messages")
+_TEXT: Final = {"answer": pa.string()}
+OUTPUTS: Final[Mapping[Problem | HeadKind, pa.Schema]] = {
+    "single_label_classification": pa.schema({"label": pa.string(), "probability": pa.float64()}),
+    "multi_label_classification": pa.schema({"labels": pa.string(), "probabilities": pa.string()}),
+    "regression": pa.schema({"value": pa.float64()}),
+    "token-classification": pa.schema({"spans": pa.string()}),
+    "question-answering": pa.schema({"answer": pa.string(), "score": pa.float64()}),
+    "causal-lm": pa.schema(_TEXT),
+    "seq2seq-lm": pa.schema(_TEXT),
+}
+"""The columns of an answer; labels, probabilities and spans are JSON.
+
+The score of question answering is the probability of the best answer, which is low where none is given.
+"""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a packaged model is asked; ``method`` is that of the adapter beside its base, None of a merged model."""
+
+    task: str
+    head: Head
+    max_length: int
+    max_new_tokens: int
+    batch_size: int = 32
+    method: Method | None = None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Serving":
+        return TypeAdapter(cls).validate_python(config)
+
+    def as_config(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return TypeAdapter(Serving).dump_python(self, mode="json")
+
+    def inference(self, *, generated_rows: int) -> Inference:
+        return Inference(self.max_length, self.batch_size, self.max_new_tokens, generated_rows)
+
+    @property
+    def outputs(self) -> pa.Schema:
+        return OUTPUTS[self.head.problem or self.head.kind]
+
+
+class ServedModel:
+    """The model in a folder of ``write_servable``, in float32."""
+
+    def __init__(self, folder: Path, serving: Serving):
+        self.serving = serving
+        self.tokenizer = load_tokenizer(folder)
+        self.model = load_servable(folder, serving.head, serving.method)
+
+    def predict(self, rows: pa.Table, how: Inference) -> Predictions:
+        """The answers to rows of a split, with their evidence."""
+        return TASKS[self.serving.task].predict(self.model, self.tokenizer, rows, self.serving.head, how)
+
+    def answers(self, given: pa.Table) -> pa.Table:
+        """The columns of ``OUTPUTS`` for rows of some of the columns of ``INPUTS``.
+
+        Raises:
+            DataError: a row has no text, no pair beside rows that have one, or messages that are no conversation.
+        """
+        if not len(given):
+            return self.serving.outputs.empty_table()
+        found = self.predict(rows_of(given), self.serving.inference(generated_rows=len(given)))
+        pairs = zip(found.answers, found.evidence, strict=True)
+        columns = [_columns(answer, evidence, self.serving.head) for answer, evidence in pairs]
+        return pa.Table.from_pylist(columns, schema=self.serving.outputs)
+
+
+def rows_of(given: pa.Table) -> pa.Table:
+    """Rows as a split has them, with nulls for what was not given."""
+    absent = pa.nulls(len(given), pa.string())
+    columns = {name: given[name].cast(pa.string()) if name in given.column_names else absent for name in INPUTS}
+    rows = pa.table({**columns, "label": absent, "label_id": pa.nulls(len(given), pa.int64())})
+    paired = rows["pair"].null_count < len(rows)
+    for number, row in enumerate(rows.to_pylist()):
+        if row["messages"] is not None:
+            _require_conversation(number, row["messages"])
+        elif row["text"] is None:
+            raise DataError(f"row {number} has no text", remedy="give it one, or leave the row out")
+        if paired and row["pair"] is None:
+            raise DataError(f"row {number} has no pair, as others do", remedy="give it one, or leave the row out")
+    return rows
+
+
+def _require_conversation(number: int, messages: str) -> None:
+    try:
+        turns = json.loads(messages)
+    except json.JSONDecodeError:
+        turns = None
+    if not isinstance(turns, list) or not turns or not all(_is_turn(turn) for turn in turns):
+        raise DataError(
+            f"the messages of row {number} are no conversation",
+            received=messages,
+            remedy='give JSON, such as [{"role": "user", "content": "Hi"}]',
+        )
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+
+
+def _columns(answer: Any, evidence: np.ndarray, head: Head) -> dict[str, Any]:
+    match head.problem or head.kind:
+        case "single_label_classification":
+            return {"label": answer, "probability": evidence.max()}
+        case "multi_label_classification":
+            probabilities = {label: round(float(value), 6) for label, value in zip(head.labels, evidence, strict=True)}
+            return {"labels": _json(answer), "probabilities": _json(probabilities)}
+        case "regression":
+            return {"value": answer}
+        case "token-classification":
+            return {"spans": _json(answer)}
+        case "question-answering":
+            return {"answer": answer, "score": evidence[0] * evidence[1]}
+        case _:
+            return {"answer": answer}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

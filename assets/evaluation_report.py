@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
-from assets.training_origin import UPSTREAM, origin_of, require_same
+from assets.training_origin import UPSTREAM, head_of, origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -34,9 +34,10 @@ def evaluation_report(
     artifacts: dg.ResourceParam[ArtifactStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    """Test metrics with confidence intervals, beside the majority and TF-IDF baselines and the untuned base."""
+    """Test metrics with confidence intervals, beside those of the task's baselines."""
     from luthier.evaluation.assessment import Assessment, assess
     from luthier.tasks import TASKS
+    from luthier.tasks.task import Inference
     from luthier.training.hyperparameters import read_hyperparameters
 
     record: dict[str, str | None] = {"dagster_run_id": context.run_id}
@@ -45,18 +46,24 @@ def evaluation_report(
         require_same("cleaned_splits", cleaned_splits, adapter)
         origin = origin_of(adapter, artifacts)
         method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
+        evaluation = resolved.recipe.evaluation
         inputs = {
             "cleaned_splits": cleaned_splits.digest,
             "adapter": adapter.digest,
-            "evaluation": resolved.recipe.evaluation.model_dump(mode="json"),
+            "evaluation": evaluation.model_dump(mode="json"),
         }
         digests = {**{name: adapter.manifest["inputs"][name] for name in UPSTREAM}, "adapter": adapter.digest}
         job = Assessment(
             recipe=resolved.name,
             task=TASKS[resolved.recipe.task],
+            head=head_of(resolved.recipe.task, cleaned_splits, origin.base_model),
             method=method,
-            evaluation=resolved.recipe.evaluation,
-            max_length=training.max_length,
+            evaluation=evaluation,
+            inference=Inference(
+                max_length=training.max_length,
+                max_new_tokens=evaluation.max_new_tokens,
+                generated_rows=evaluation.generated_rows,
+            ),
             splits=cleaned_splits.folder,
             model=origin.model.folder,
             tuned=adapter.folder,
@@ -80,8 +87,8 @@ def evaluation_report(
                 )
                 run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
                 run.set_tags({"luthier.verdict": report.verdict})
-                for name in ("report.html", "report.json", "scores.png", "curves.png", "confusion.png"):
-                    run.log_artifact(folder / name)
+                for path in sorted(folder.glob("report.*")) + sorted(folder.glob("*.png")):
+                    run.log_artifact(path)
                 record["mlflow_run_id"] = run.mlflow_run_id
 
         artifact = artifacts.obtain("evaluation_report", inputs, measure, record=record)
@@ -117,11 +124,13 @@ def described(artifact: Artifact, tracking: Tracking) -> dg.MaterializeResult:
         f"test {report.metric}": report.deciding.value,
         "scores": table(rows),
         "comparison": picture((artifact.folder / "scores.png").read_bytes(), "scores with intervals"),
-        "confusion": picture((artifact.folder / "confusion.png").read_bytes(), "rows by label and prediction"),
         "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
         "report": dg.MetadataValue.path(artifact.folder / "report.html"),
         "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
     }
+    if report.confusion:
+        confusion = (artifact.folder / "confusion.png").read_bytes()
+        metadata["confusion"] = picture(confusion, "rows by label and prediction")
     check = dg.AssetCheckResult(
         check_name="meets_target",
         passed=report.verdict == "met",

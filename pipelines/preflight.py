@@ -1,10 +1,10 @@
 """A recipe held against what is already here, before anything is downloaded or trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from luthier.recipe.data_section import DataSection
-from luthier.recipe.facts import check_recipe
+from luthier.recipe.facts import KnownModel, check_recipe
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection
 from luthier.sources import NotDownloadedError
@@ -15,10 +15,10 @@ from resources.source_access import fetch_base_model, fetch_data, source_access
 
 
 def check_before_run(name: str, overrides: Sequence[str] = ()) -> ResolvedRecipe:
-    """The resolved recipe, or all its problems: also columns and layers, where data and model need no download."""
+    """The resolved recipe, or all its problems: also columns and model, where data and model need no download."""
     book, artifacts = RecipeBook(folder=str(recipes_folder())), ArtifactStore(home=str(luthier_home()))
     at_hand = _AtHand(book, artifacts)
-    return check_recipe(book.path(name), overrides, columns=at_hand.columns, layers=at_hand.layers)
+    return check_recipe(book.path(name), overrides, columns=at_hand.columns, model=at_hand.model)
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class _AtHand:
         columns = [column_names(path, data.format, data.pattern) for path in files]
         return [name for name in columns[0] if all(name in others for others in columns)] if columns else None
 
-    def layers(self, base: BaseModelSection) -> Mapping[str, tuple[int, int]] | None:
-        """The linear layers of the base model."""
+    def model(self, base: BaseModelSection) -> KnownModel | None:
+        """What the base model is like."""
         if base.adapter_of is not None:
-            # Its layers are known when it is fetched; that the recipe is there can be told now.
+            # What it is like is known when it is fetched; that the recipe is there can be told now.
             self.book.path(base.adapter_of)
             return None
         try:
@@ -52,9 +52,12 @@ class _AtHand:
             return None
         snapshot = self.artifacts.find("base_model", {"fingerprint": fetched.fingerprint})
         if snapshot is not None:
-            return {name: (inner, outer) for name, (inner, outer) in snapshot.facts["linear_layers"].items()}
+            facts = snapshot.facts
+            layers = {name: (inner, outer) for name, (inner, outer) in facts["linear_layers"].items()}
+            return KnownModel(facts["family"], facts["encoder_decoder"], layers)
         if not (fetched.path / "config.json").is_file():
             return None
-        from luthier.models.loading import linear_layers
+        from luthier.models.loading import linear_layers, read_config
 
-        return linear_layers(fetched.path)
+        config = read_config(fetched.path)
+        return KnownModel(config.model_type, config.is_encoder_decoder, linear_layers(fetched.path))

@@ -10,6 +10,7 @@ from luthier.errors import LuthierError
 from resources.artifact_store import Artifact, ArtifactStore, recorded_value
 
 if TYPE_CHECKING:
+    from luthier.comparison.comparison import MethodComparison
     from luthier.data_report.report import DataReport
     from luthier.evaluation.report import EvaluationReport
 
@@ -66,6 +67,17 @@ def newest_data_report(recipe: str, instance: dg.DagsterInstance) -> tuple["Data
         raise LuthierError("no splits yet", where=recipe, remedy=f"luthier data {recipe}")
     page = Path(recorded_value(made, "report"))
     return read_data_report(page.parent), page
+
+
+def newest_comparison(recipe: str, instance: dg.DagsterInstance) -> tuple["MethodComparison", Path]:
+    """The newest comparison of the recipe's methods, and its page. Raises LuthierError: there is none."""
+    from luthier.comparison.report import read_comparison
+
+    made = _newest(instance, "method_comparison", recipe)
+    if made is None:
+        raise LuthierError("no comparison yet", where=recipe, remedy=f"luthier compare {recipe}")
+    page = Path(recorded_value(made, "report"))
+    return read_comparison(page.parent), page
 
 
 def _version_made_from(

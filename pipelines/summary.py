@@ -27,7 +27,7 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
 
 def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
     """The verdict, the scores beside the baselines, what was registered and where the report lies."""
-    from luthier.evaluation.wording import verdict_sentence
+    from luthier.evaluation.wording import scope_sentences, score_texts, verdict_sentence
 
     report = result.report
     console.print(f"\n[bold]{resolved.name}[/]  {verdict_sentence(report)}\n", highlight=False)
@@ -37,8 +37,10 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     table.add_column(f"{report.confidence:.0%} interval", justify="right")
     for name, score in report.beside_baselines.items():
         style = "bold" if name == "fine-tuned" else None
-        table.add_row(name, f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}", style=style)
+        table.add_row(name, *score_texts(report, report.metric, score), style=style)
     console.print(table)
+    for sentence in scope_sentences(report):
+        console.print(sentence, highlight=False, markup=False)
     trained = f"{report.trainable_parameters:,} parameters"
     console.print(f"\nTrained   {trained} on {report.rows['train']:,} rows", highlight=False)
     registered = f"{resolved.model_name} version {result.model_version}, alias champion"

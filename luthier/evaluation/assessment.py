@@ -2,24 +2,25 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from luthier.evaluation.baselines import linear_probe, majority, tfidf
-from luthier.evaluation.report import Evaluated, EvaluationReport, evaluate, write_report
+from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.report import EvaluationReport, evaluate, write_report
 from luthier.evaluation.wording import verdict_sentence
 from luthier.methods import Method
-from luthier.models.features import mean_pooled
 from luthier.models.loading import load_tokenizer
 from luthier.packaging.merging import load_reference
 from luthier.recipe.schema import EvaluationSection
-from luthier.tasks.text_classification import TextClassification
-from luthier.training.compute import fast_bfloat16
+from luthier.tasks import Task
+from luthier.tasks.head import Head
+from luthier.tasks.task import BaselineInputs, Inference
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,11 @@ class Assessment:
     """What is evaluated, on what. ``model`` is the folder that training started from, ``tuned`` what it wrote."""
 
     recipe: str
-    task: TextClassification
+    task: Task
+    head: Head
     method: Method
     evaluation: EvaluationSection
-    max_length: int
+    inference: Inference
     splits: Path
     model: Path
     tuned: Path
@@ -43,12 +45,10 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
     """Scores the tuned model in float32, as it will be served, and writes the report and ``predictions.parquet``."""
     facts = json.loads((job.splits / "facts.json").read_text())
     training = json.loads((job.tuned / "facts.json").read_text())
-    test = pq.read_table(job.splits / "test.parquet")
-    found = predict(job, test)
+    test = predict(job, facts["label_kind"])
     report = evaluate(
-        found,
+        test,
         recipe=job.recipe,
-        metrics=job.task.metrics,
         metric=job.evaluation.metric,
         target=job.evaluation.target,
         confidence=job.evaluation.confidence,
@@ -58,37 +58,39 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_report(report, json.loads((job.tuned / "history.json").read_text()), folder)
-    answers = pa.table(
-        {
-            "row": test["row"],
-            "label_id": test["label_id"],
-            "prediction": found.predictions,
-            "probabilities": found.probabilities.tolist(),
-            **found.baselines,
-        }
-    )
-    pq.write_table(answers, folder / "predictions.parquet")
+    pq.write_table(answers_table(test), folder / "predictions.parquet")
     log.info("%s", verdict_sentence(report))
     return report
 
 
-def predict(job: Assessment, test: pa.Table) -> Evaluated:
-    """The tuned model's and the baselines' answers on the test rows."""
-    labels = json.loads((job.splits / "facts.json").read_text())["labels"]
-    train = pq.read_table(job.splits / "train.parquet")
-    texts, train_texts = test["text"].to_pylist(), train["text"].to_pylist()
-    train_labels = train["label_id"].to_numpy()
-    log.info("predicting %d test rows", len(texts))
-    model = load_reference(job.method, job.model, job.tuned, labels)
-    tokenizer = load_tokenizer(job.model)
-    probabilities = job.task.probabilities(model, tokenizer, texts, max_length=job.max_length)
+def predict(job: Assessment, label_kind: str) -> Evaluated:
+    """The tuned model's and the baselines' answers to the test rows."""
+    train, test = (pq.read_table(job.splits / f"{split}.parquet") for split in ("train", "test"))
+    log.info("predicting %d test rows", len(test))
+    model = load_reference(job.method, job.model, job.tuned, job.head)
+    found = job.task.predict(model, load_tokenizer(job.model), test, job.head, job.inference)
     del model
-    log.info("scoring the baselines")
-    dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
-    features = mean_pooled(job.model, [*train_texts, *texts], dtype=dtype, max_length=job.max_length)
-    baselines = {
-        "majority": majority(train_labels, len(texts)),
-        "tf-idf": tfidf(train_texts, train_labels, texts),
-        "untuned base": linear_probe(features[: len(train_texts)], train_labels, features[len(train_texts) :]),
+    log.info("predicting with the baselines")
+    baselines = job.task.baselines(BaselineInputs(train, test, job.head, job.model, job.inference))
+    return Evaluated(job.task, job.head, label_kind, test, found, baselines)
+
+
+def answers_table(test: Evaluated) -> pa.Table:
+    """What was answered to each row, labels and answers as JSON; of a single label its id and probabilities too."""
+    found = test.predictions
+    columns = {
+        "row": test.rows["row"],
+        "label": _json(test.rows["label"].to_pylist()),
+        "answer": _json(found.answers),
+        "evidence": pa.array([numbers.ravel() for numbers in found.evidence], pa.list_(pa.float32())),
+        **{name: _json(baseline.answers) for name, baseline in test.baselines.items()},
     }
-    return Evaluated(texts, test["label_id"].to_numpy(), probabilities, labels, baselines)
+    if test.head.problem == "single_label_classification":
+        columns["label_id"] = test.rows["label_id"]
+        columns["prediction"] = pa.array(test.outputs.argmax(axis=1))
+        columns["probabilities"] = columns["evidence"]
+    return pa.table(columns)
+
+
+def _json(values: Sequence[Any]) -> pa.Array:
+    return pa.array([json.dumps(value, ensure_ascii=False) for value in values], pa.string())

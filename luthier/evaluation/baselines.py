@@ -1,14 +1,28 @@
-"""What a fine-tuned classifier has to beat, each trained on the same rows and fully determined by them."""
+"""What a fine-tuned classifier has to beat, each trained on the same rows and fully determined by them.
 
-from collections.abc import Sequence
+Targets are class ids (rows,), indicators of 0 and 1 (rows x labels) where a row has several, or numbers (rows,).
+Outputs are probabilities (rows x labels), or numbers (rows x 1).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from luthier.errors import DataError
+from luthier.models.features import mean_pooled
+from luthier.tasks.head import Head
+from luthier.tasks.task import BaselineInputs
+from luthier.training.compute import fast_bfloat16
+
+log = logging.getLogger(__name__)
 
 # A word, or one mark that is no word: every text that is not blank has at least one.
 TOKEN = r"\w+|[^\w\s]"
@@ -17,37 +31,57 @@ ITERATIONS = 500
 MOST_TERMS = 200_000
 
 
-def majority(train_labels: np.ndarray, rows: int) -> np.ndarray:
-    """The most frequent training label for each of ``rows`` rows; of equally frequent ones the first in order."""
-    names, counts = np.unique(_required(train_labels), return_counts=True)
-    return np.full(rows, names[counts.argmax()])
+def classification_baselines(
+    given: BaselineInputs, train_texts: Sequence[str], test_texts: Sequence[str], train_targets: Sequence[Any]
+) -> Mapping[str, np.ndarray]:
+    """The outputs of each baseline on the test rows, by name."""
+    log.info("scoring the baselines")
+    head, targets = given.head, np.asarray(train_targets)
+    dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
+    features = mean_pooled(given.model, [*train_texts, *test_texts], dtype=dtype, max_length=given.how.max_length)
+    constant = "mean" if head.problem == "regression" else "majority"
+    return {
+        constant: majority(targets, len(test_texts), head),
+        "tf-idf": tfidf(train_texts, targets, test_texts, head),
+        "untuned base": linear_probe(features[: len(train_texts)], targets, features[len(train_texts) :], head),
+    }
 
 
-def tfidf(train_texts: Sequence[str], train_labels: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-    """Predictions of logistic regression on the TF-IDF of words and word pairs, the most frequent 200,000 of them."""
-    _require_two(train_labels, "tf-idf")
+def majority(targets: np.ndarray, rows: int, head: Head) -> np.ndarray:
+    """How frequent each label is in the training rows, for each of ``rows`` rows; of numbers their mean."""
+    if not len(targets):
+        raise DataError("there are no training rows", where="baseline")
+    columns = targets.reshape(len(targets), -1)
+    if head.problem == "single_label_classification":
+        columns = np.eye(len(head.labels))[targets]
+    return np.tile(columns.mean(axis=0), (rows, 1))
+
+
+def tfidf(train_texts: Sequence[str], targets: np.ndarray, texts: Sequence[str], head: Head) -> np.ndarray:
+    """A linear model on the TF-IDF of words and word pairs, the most frequent 200,000 of them."""
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN, max_features=MOST_TERMS)
-    classifier = make_pipeline(vectorizer, LogisticRegression(C=4.0, solver="newton-cg", max_iter=ITERATIONS))
-    return classifier.fit(list(train_texts), np.asarray(train_labels)).predict(list(texts))
+    return _linear(vectorizer, list(train_texts), targets, list(texts), head, strength=4.0, solver="newton-cg")
 
 
-def linear_probe(train_features: np.ndarray, train_labels: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Predictions of logistic regression on frozen features (rows x features): the base without any tuning."""
-    _require_two(train_labels, "untuned base")
+def linear_probe(train_features: np.ndarray, targets: np.ndarray, features: np.ndarray, head: Head) -> np.ndarray:
+    """A linear model on frozen features (rows x features): the base without any tuning."""
     for part in (train_features, features):
         if not np.isfinite(part).all():
             raise DataError("a feature is not finite", where="untuned base")
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=ITERATIONS))
-    return classifier.fit(train_features, np.asarray(train_labels)).predict(features)
+    return _linear(StandardScaler(), train_features, targets, features, head, strength=0.01, solver="lbfgs")
 
 
-def _required(train_labels: np.ndarray) -> np.ndarray:
-    labels = np.asarray(train_labels)
-    if not len(labels):
-        raise DataError("there are no training rows", where="baseline")
-    return labels
-
-
-def _require_two(train_labels: np.ndarray, where: str) -> None:
-    if len(names := np.unique(_required(train_labels))) < 2:
-        raise DataError("all training rows have one label", where=where, received=names[0].item())
+def _linear(
+    inputs: Any, train: Any, targets: np.ndarray, test: Any, head: Head, *, strength: float, solver: str
+) -> np.ndarray:
+    """Ridge regression of numbers, logistic regression of classes, one for each label where a row has several."""
+    if head.problem == "regression":
+        return make_pipeline(inputs, Ridge(alpha=1 / strength)).fit(train, targets).predict(test)[:, None]
+    classifier = LogisticRegression(C=strength, solver=solver, max_iter=ITERATIONS)
+    if head.problem == "multi_label_classification":
+        return make_pipeline(inputs, OneVsRestClassifier(classifier)).fit(train, targets).predict_proba(test)
+    if len(found := np.unique(targets)) < 2:
+        raise DataError("all training rows have one label", where="baseline", received=head.labels[found[0]])
+    outputs = np.zeros((len(test), len(head.labels)))
+    outputs[:, found] = make_pipeline(inputs, classifier).fit(train, targets).predict_proba(test)
+    return outputs

@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
-from luthier.evaluation.plots import (
-    PALETTE,
-    History,
-    confusion_matrix,
-    loss_and_metric_curves,
-    scores_with_intervals,
-    shortened,
-)
+from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
+from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import (
     baseline_sentence,
-    decimals,
+    examples_sentence,
     interval_sentence,
     metric_name,
+    scope_sentences,
+    score_texts,
+    shortened,
     verdict_sentence,
 )
 
@@ -31,22 +28,35 @@ PIXELS_PER_POINT = 100 / 72
 
 
 def render_page(report: "EvaluationReport", history: History) -> str:
-    """The page, top-down: verdict, scores beside the baselines, curves, confusion, mistakes, provenance."""
+    """The page, top-down: verdict, scores beside the baselines, curves, labels, examples, provenance."""
     environment = page_environment()
     environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
     status, _, sentence = verdict_sentence(report).partition(": ")
-    target, metric = report.target, report.metric
+    confusion = confusion_matrix(report.confusion, report.labels) if report.confusion else None
     return environment.get_template("report.html.j2").render(
         report=report,
         status=status,
         sentence=sentence.replace(" %", "\N{NO-BREAK SPACE}%"),
         remarks=[interval_sentence(report), baseline_sentence(report)],
-        places=decimals(report),
-        scores=inline_svg(scores_with_intervals(report.beside_baselines, metric=metric, target=target)),
-        curves=inline_svg(loss_and_metric_curves(history, metric=metric, target=target)),
-        confusion=inline_svg(confusion_matrix(report.confusion, report.labels)),
-        wrong=sum(map(sum, report.confusion)) - sum(line[row] for row, line in enumerate(report.confusion)),
+        scope=scope_sentences(report),
+        score_texts=score_texts,
+        scores=inline_svg(scores_picture(report)),
+        curves=inline_svg(curves_picture(report, history)),
+        confusion=confusion and inline_svg(confusion),
+        examples=examples_sentence(report.examples),
     )
+
+
+def scores_picture(report: "EvaluationReport", form: Form = "svg") -> bytes:
+    """The deciding score of the model beside those of its baselines."""
+    return scores_with_intervals(report.beside_baselines, metric=report.metric, target=report.target, form=form)
+
+
+def curves_picture(report: "EvaluationReport", history: History, form: Form = "svg") -> bytes:
+    """The training's loss and the metric that picked the checkpoint, with the target where that is the metric of it."""
+    metric = report.selection_metric
+    target = report.target if metric == report.metric else None
+    return loss_and_metric_curves(history, metric=metric, target=target, form=form)
 
 
 def page_environment(*folders: Path) -> jinja2.Environment:

@@ -1,9 +1,7 @@
 """Pictures of a training and its evaluation, as SVG or PNG bytes that depend on nothing but the values."""
 
-import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,52 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from luthier.errors import LuthierError
 from luthier.evaluation.scores import Score
-from luthier.evaluation.wording import metric_name
+from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.wording import interval, metric_name, number, shortened
+from luthier.tasks.metric import METRICS
 
-Form = Literal["svg", "png"]
 History = Sequence[Mapping[str, float]]
-
-# The report's page replaces these by its own colours, light or dark.
-PALETTE = {"ink": "#2a2f3a", "muted": "#6f7785", "rule": "#d4d7dd", "accent": "#2b6f94", "second": "#c2692f"}
-SHADES = (PALETTE["accent"], PALETTE["second"], "#6b8e4e", "#8b6bab", "#b9973a", "#4fa3a0")
-
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": PALETTE["ink"],
-    # Labels come from data: a dollar sign in one is no formula.
-    "text.parse_math": False,
-    "axes.edgecolor": PALETTE["rule"],
-    "axes.labelcolor": PALETTE["muted"],
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": PALETTE["rule"],
-    "grid.linewidth": 0.6,
-    "xtick.color": PALETTE["rule"],
-    "ytick.color": PALETTE["rule"],
-    "xtick.labelcolor": PALETTE["muted"],
-    "ytick.labelcolor": PALETTE["muted"],
-    "ytick.left": False,
-    "legend.frameon": False,
-    "legend.handlelength": 1.4,
-    "legend.borderaxespad": 0.0,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.wspace": 0.06,
-    "figure.constrained_layout.h_pad": 0.08,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "luthier",
-}
 
 
 def loss_and_metric_curves(history: History, *, metric: str, target: float | None = None, form: Form = "svg") -> bytes:
@@ -78,7 +39,7 @@ def loss_and_metric_curves(history: History, *, metric: str, target: float | Non
             axes.set_xlabel("epoch")
             axes.set_xlim(left=0)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=steps[-1]["epoch"] >= 2))
-        return _rendered(figure, form)
+        return rendered(figure, form)
 
 
 def _draw_losses(axes: Axes, steps: History, validations: History) -> None:
@@ -100,11 +61,11 @@ def _draw_validation(axes: Axes, validations: History, metric: str, target: floa
     epochs = [entry["epoch"] for entry in validations]
     scores = [entry[f"eval_{metric}"] for entry in validations]
     axes.plot(epochs, scores, "o-", color=PALETTE["second"], markersize=4)
-    best = int(np.argmax(scores))
+    best = int(np.argmax(scores) if METRICS[metric].higher_is_better else np.argmin(scores))
     axes.plot(epochs[best], scores[best], "o", color=PALETTE["second"], markersize=9, fillstyle="none")
-    below = target is not None and scores[best] < target
+    below = scores[best] < target if target is not None else not METRICS[metric].higher_is_better
     axes.annotate(
-        f"best {scores[best]:.3f}",
+        f"best {number(metric, scores[best])}",
         (epochs[best], scores[best]),
         (4, -9 if below else 9),
         textcoords="offset points",
@@ -116,9 +77,9 @@ def _draw_validation(axes: Axes, validations: History, metric: str, target: floa
         axes.annotate(
             f"target {target:g}", (0, target), (4, 4), xycoords=("axes fraction", "data"), textcoords="offset points"
         )
-    low, high = min([*scores, target or scores[0]]), max([*scores, target or scores[0]])
-    margin = max(0.25 * (high - low), 0.01)
-    axes.set_ylim(low - margin, high + margin)
+    drawn = scores if target is None else [*scores, target]
+    margin = max(0.25 * (max(drawn) - min(drawn)), 0.01)
+    axes.set_ylim(min(drawn) - margin, max(drawn) + margin)
     axes.set_title(f"Validation {metric_name(metric)}")
 
 
@@ -133,7 +94,7 @@ def scores_with_intervals(
     scores: Mapping[str, Score], *, metric: str, target: float | None = None, form: Form = "svg"
 ) -> bytes:
     """One dot with whiskers a row, in the order given (the model first), and the target as a line."""
-    names = list(scores)
+    names, values = list(scores), [number(metric, score.value) for score in scores.values()]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.6, 0.85 + 0.36 * len(names)))
         axes = figure.subplots()
@@ -146,8 +107,8 @@ def scores_with_intervals(
                 "va": "center",
                 "color": PALETTE["muted" if row else "ink"],
             }
-            axes.annotate(f"{score.value:.3f}", (1.02, row), weight="normal" if row else "bold", **place)
-            axes.annotate(f"{score.low:.3f} to {score.high:.3f}", (1.105, row), **place)
+            axes.annotate(values[row], (1.02, row), weight="normal" if row else "bold", **place)
+            axes.annotate(interval(metric, score), (1.02 + 0.017 * max(map(len, values)), row), **place)
         if target is not None:
             axes.axvline(target, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
             axes.annotate(
@@ -162,7 +123,7 @@ def scores_with_intervals(
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlabel(metric_name(metric))
         axes.grid(visible=False, axis="y")
-        return _rendered(figure, form)
+        return rendered(figure, form)
 
 
 def confusion_matrix(counts: Sequence[Sequence[int]], labels: Sequence[str], *, form: Form = "svg") -> bytes:
@@ -197,126 +158,8 @@ def confusion_matrix(counts: Sequence[Sequence[int]], labels: Sequence[str], *, 
         axes.tick_params(length=0, labelcolor=PALETTE["ink"])
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
-        return _rendered(figure, form)
+        return rendered(figure, form)
 
 
 def _square(x: int, y: int, half: float = 0.48) -> list[tuple[float, float]]:
     return [(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)]
-
-
-def label_balance(balance: Mapping[str, Mapping[str, int]], *, form: Form = "png") -> bytes:
-    """The share of each label in each split; ``balance`` as split -> label -> rows. Rare ones of many stand as one."""
-    balance = _rare_merged(balance)
-    labels = list(dict.fromkeys(label for counts in balance.values() for label in counts))
-    names = [shortened(label, 20) for label in labels]
-    with matplotlib.rc_context({**STYLE, "axes.spines.bottom": False, "axes.grid": False}):
-        figure = Figure(figsize=(8.6, 0.9 + 0.4 * len(balance)))
-        axes = figure.subplots()
-        for row, counts in enumerate(balance.values()):
-            _draw_shares(axes, row, [counts.get(label, 0) for label in labels])
-        splits = [f"{split}  {sum(counts.values()):,}" for split, counts in balance.items()]
-        axes.set_yticks(range(len(splits)), splits, color=PALETTE["ink"])
-        axes.set_ylim(len(splits) - 0.5, -0.5)
-        axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-        handles = [Patch(color=_shade(position), label=name, linewidth=0) for position, name in enumerate(names)]
-        columns = min(len(names), 6 if sum(map(len, names)) < 70 else 3)
-        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=columns)
-        return _rendered(figure, form)
-
-
-def _rare_merged(balance: Mapping[str, Mapping[str, int]]) -> Mapping[str, Mapping[str, int]]:
-    """At most one label a shade: all but the most frequent as one, where there are more."""
-    total: Counter[str] = Counter()
-    for counts in balance.values():
-        total.update(counts)
-    if len(total) <= len(SHADES):
-        return balance
-    frequent = [label for label, _ in total.most_common(len(SHADES) - 1)]
-    rest = f"{len(total) - len(frequent)} more"
-    return {
-        split: {label: counts.get(label, 0) for label in frequent}
-        | {rest: sum(number for label, number in counts.items() if label not in frequent)}
-        for split, counts in balance.items()
-    }
-
-
-def _draw_shares(axes: Axes, row: int, counts: Sequence[int]) -> None:
-    total, left = max(sum(counts), 1), 0.0
-    for position, count in enumerate(counts):
-        share = count / total
-        axes.barh(row, share, left=left, height=0.62, color=_shade(position), linewidth=0)
-        if share > 0.06:
-            axes.text(left + share / 2, row, f"{count:,}", ha="center", va="center", color="white")
-        left += share
-
-
-def length_histogram(
-    counts: Mapping[str, Sequence[int]],
-    edges: Sequence[int],
-    *,
-    max_length: int,
-    open_end: bool = False,
-    form: Form = "svg",
-) -> bytes:
-    """The share of each split's texts by their tokens, and where truncation cuts.
-
-    ``counts`` is split -> texts by bin; with ``open_end`` the last bin also holds all that is longer.
-    """
-    colours = (PALETTE["accent"], PALETTE["second"], PALETTE["muted"])
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 2.9))
-        axes = figure.subplots()
-        for position, ((split, texts), colour) in enumerate(zip(counts.items(), colours, strict=False)):
-            shares = np.asarray(texts) / max(sum(texts), 1)
-            if position == 0:
-                axes.stairs(shares, edges, fill=True, color=colour, alpha=0.3, linewidth=0, label=split)
-            else:
-                axes.stairs(
-                    shares, edges, color=colour, linewidth=1.3, linestyle="-" if position == 1 else ":", label=split
-                )
-        _draw_limit(axes, max_length, edges[-1])
-        axes.set_xlim(0, edges[-1])
-        axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.grid(visible=False, axis="x")
-        axes.set_xlabel("tokens a text; the last bar holds all longer texts" if open_end else "tokens a text")
-        axes.set_title("Share of texts")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.02), ncols=len(counts))
-        return _rendered(figure, form)
-
-
-def _draw_limit(axes: Axes, max_length: int, end: int) -> None:
-    beyond, right = max_length > end, max_length < 0.75 * end
-    if not beyond:
-        axes.axvline(max_length, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate(
-        f"max_length {max_length:,}{' →' if beyond else ''}",
-        (min(max_length, end), 1),
-        (5 if right else -5, -4),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="left" if right else "right",
-        va="top",
-    )
-
-
-def _shade(position: int) -> str:
-    return SHADES[position % len(SHADES)]
-
-
-def shortened(text: str, length: int) -> str:
-    """One line of at most ``length`` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else f"{line[: length - 1]}…"
-
-
-def _rendered(figure: Figure, form: Form) -> bytes:
-    buffer = io.BytesIO()
-    if form == "svg":
-        metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
-    else:
-        figure.savefig(buffer, format="png", dpi=160, facecolor="white", metadata={"Software": None})
-    return buffer.getvalue()

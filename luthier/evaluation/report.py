@@ -1,63 +1,52 @@
-"""The evaluation of one trained classifier on its test split: scores, verdict, mistakes, and where it all came from."""
+"""The evaluation of one trained model on its test split: scores, verdict, examples, and where it all came from."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from luthier.errors import LuthierError
-from luthier.evaluation.page import render_page
-from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
-from luthier.evaluation.scores import Score, confusion, score
+from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.examples import Example, Examples, chosen_examples
+from luthier.evaluation.labels import ClassScores, class_scores, confusion
+from luthier.evaluation.page import curves_picture, render_page, scores_picture
+from luthier.evaluation.plots import History, confusion_matrix
+from luthier.evaluation.scores import Score, score
+from luthier.evaluation.wording import metric_name
+from luthier.tasks.metric import METRICS
 
-MOST_MISTAKES = 20
-
-
-@dataclass(frozen=True)
-class ClassScores:
-    """One label's row of the table; None where a share has no rows to be a share of."""
-
-    label: str
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    support: int
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A wrongly predicted test row, and the probability that the model gave its prediction."""
-
-    text: str
-    label: str
-    predicted: str
-    probability: float
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EvaluationReport:
     """Everything that the report's page and its JSON say.
 
-    ``baselines`` are scored by the deciding ``metric``; ``confusion`` has the true labels as rows; ``created`` is
-    ISO 8601.
+    ``baselines`` are scored by the deciding ``metric``. ``scored_rows`` says how many test rows each metric rests on,
+    ``unscored`` why a metric or a baseline has no score. ``labels`` are the classes, or the kinds of entities;
+    ``confusion`` has the true ones as rows, where a row has one label. ``created`` is ISO 8601.
     """
 
     recipe: str
+    task: str
     verdict: Literal["met", "short"]
     metric: str
     target: float
     confidence: float
     metrics: dict[str, Score]
     baselines: dict[str, Score]
+    scored_rows: dict[str, int]
+    unscored: dict[str, str]
     rows: dict[str, int]
     trainable_parameters: int
     labels: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     per_class: tuple[ClassScores, ...]
-    mistakes: tuple[Mistake, ...]
+    examples: Examples
     digests: dict[str, str]
     created: str
 
@@ -71,31 +60,10 @@ class EvaluationReport:
         """The deciding score of the model, and below it those of the baselines."""
         return {"fine-tuned": self.deciding, **self.baselines}
 
-
-@dataclass(frozen=True)
-class Evaluated:
-    """Test rows and what was predicted for them: ``labels`` are ids, ``probabilities`` rows x classes.
-
-    ``baselines`` maps a baseline's name to its predicted ids.
-    """
-
-    texts: Sequence[str]
-    labels: np.ndarray
-    probabilities: np.ndarray
-    names: Sequence[str]
-    baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        rows, shape = len(self.labels), self.probabilities.shape
-        lengths = {len(self.texts), rows, *(len(ids) for ids in self.baselines.values())}
-        if len(lengths) > 1 or shape != (rows, len(self.names)):
-            raise LuthierError("rows, labels and predictions do not fit together", received=(sorted(lengths), shape))
-        if not np.isfinite(self.probabilities).all():
-            raise LuthierError("a probability is not finite", where="evaluation")
-
     @property
-    def predictions(self) -> np.ndarray:
-        return self.probabilities.argmax(axis=1)
+    def selection_metric(self) -> str:
+        """What picked the checkpoint: perplexity where the deciding metric needs generated text."""
+        return "perplexity" if METRICS[self.metric].generated else self.metric
 
 
 def evaluate(
@@ -104,7 +72,6 @@ def evaluate(
     recipe: str,
     metric: str,
     target: float,
-    metrics: Sequence[str],
     rows: Mapping[str, int],
     trainable_parameters: int,
     digests: Mapping[str, str],
@@ -115,64 +82,64 @@ def evaluate(
     """Scores the test rows; the verdict is ``met`` when the value of ``metric`` reaches ``target``.
 
     Raises:
-        LuthierError: a metric that is unknown, or that these rows leave undefined.
+        LuthierError: these rows leave the deciding metric undefined; other metrics and baselines are then left out.
     """
-
-    def scored(name: str, predictions: np.ndarray) -> Score:
-        return score(name, test.labels, predictions, confidence=confidence, seed=seed)
-
-    found = {name: scored(name, test.predictions) for name in dict.fromkeys([metric, *metrics])}
-    table = confusion(np.asarray(test.labels), test.predictions, len(test.names))
+    metrics, scored_rows, unscored = {}, {}, {}
+    for name in dict.fromkeys([metric, *test.task.metrics(test.label_kind)]):
+        try:
+            gold, predicted = test.compared(name)
+            metrics[name] = score(name, gold, predicted, confidence=confidence, seed=seed)
+            scored_rows[name] = len(gold)
+        except LuthierError as error:
+            if name == metric:
+                raise
+            unscored[metric_name(name)] = _reason(metric_name(name), error)
+    baselines = {}
+    for name in test.baselines:
+        try:
+            baselines[name] = score(metric, *test.compared(metric, name), confidence=confidence, seed=seed)
+        except LuthierError as error:
+            unscored[name] = _reason(name, error)
     return EvaluationReport(
         recipe=recipe,
-        verdict="met" if found[metric].value >= target else "short",
+        task=test.task.name,
+        verdict="met" if METRICS[metric].reaches(metrics[metric].value, target) else "short",
         metric=metric,
         target=target,
         confidence=confidence,
-        metrics=found,
-        baselines={name: scored(metric, predictions) for name, predictions in test.baselines.items()},
+        metrics=metrics,
+        baselines=baselines,
+        scored_rows=scored_rows,
+        unscored=unscored,
         rows=dict(rows),
         trainable_parameters=trainable_parameters,
-        labels=tuple(test.names),
-        confusion=tuple(tuple(int(count) for count in line) for line in table),
-        per_class=_per_class(table, test.names),
-        mistakes=_mistakes(test),
+        examples=chosen_examples(test),
         digests=dict(digests),
         created=created,
+        **_label_by_label(test),
     )
 
 
-def _per_class(table: np.ndarray, names: Sequence[str]) -> tuple[ClassScores, ...]:
-    right, support, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    return tuple(
-        ClassScores(
-            label=name,
-            precision=_share(right[row], predicted[row]),
-            recall=_share(right[row], support[row]),
-            f1=_share(2 * right[row], support[row] + predicted[row]),
-            support=int(support[row]),
-        )
-        for row, name in enumerate(names)
-    )
+def _reason(name: str, error: LuthierError) -> str:
+    log.warning("%s is not scored: %s", name, error)
+    return error.what
 
 
-def _share(part: int, whole: int) -> float | None:
-    return float(part / whole) if whole else None
-
-
-def _mistakes(test: Evaluated) -> tuple[Mistake, ...]:
-    wrong = np.flatnonzero(test.predictions != test.labels)
-    confidences = test.probabilities.max(axis=1)[wrong]
-    worst = wrong[np.argsort(-confidences, kind="stable")][:MOST_MISTAKES]
-    return tuple(
-        Mistake(
-            text=test.texts[row],
-            label=test.names[test.labels[row]],
-            predicted=test.names[test.predictions[row]],
-            probability=float(test.probabilities[row].max()),
-        )
-        for row in worst
-    )
+def _label_by_label(test: Evaluated) -> dict[str, Any]:
+    head, none = test.head, {"labels": (), "confusion": (), "per_class": ()}
+    if head.kind == "token-classification":
+        return {**none, "labels": tuple(dict.fromkeys(tag[2:] for tag in head.labels if tag != "O"))}
+    if head.kind != "sequence-classification" or head.problem == "regression":
+        return none
+    gold, predicted = (np.asarray(labels) for labels in test.compared("accuracy"))
+    if gold.ndim == 2:
+        return {**none, "labels": head.labels, "per_class": class_scores(gold, predicted, head.labels)}
+    one_hot = np.eye(len(head.labels), dtype=int)
+    return {
+        "labels": head.labels,
+        "confusion": tuple(map(tuple, confusion(gold, predicted, len(head.labels)).tolist())),
+        "per_class": class_scores(one_hot[gold], one_hot[predicted], head.labels),
+    }
 
 
 def report_json(
@@ -195,17 +162,17 @@ def report_json(
 
 
 def write_report(report: EvaluationReport, history: History, folder: Path) -> None:
-    """Writes report.json, report.html (one file that loads nothing), curves.png, scores.png and confusion.png."""
+    """Writes report.json, report.html (one file that loads nothing) and its pictures as PNG.
+
+    They are curves.png, scores.png and, where a row has one label, confusion.png.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(report), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(render_page(report, history), encoding="utf-8")
-    metric, target = report.metric, report.target
-    pictures = {
-        "curves": loss_and_metric_curves(history, metric=metric, target=target, form="png"),
-        "scores": scores_with_intervals(report.beside_baselines, metric=metric, target=target, form="png"),
-        "confusion": confusion_matrix(report.confusion, report.labels, form="png"),
-    }
+    pictures = {"curves": curves_picture(report, history, "png"), "scores": scores_picture(report, "png")}
+    if report.confusion:
+        pictures["confusion"] = confusion_matrix(report.confusion, report.labels, form="png")
     for name, png in pictures.items():
         (folder / f"{name}.png").write_bytes(png)
 
@@ -213,6 +180,7 @@ def write_report(report: EvaluationReport, history: History, folder: Path) -> No
 def read_report(folder: Path) -> EvaluationReport:
     """The report that ``write_report`` left in ``folder``."""
     full = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    chosen = full["examples"]
     return EvaluationReport(
         **{
             **full,
@@ -221,6 +189,6 @@ def read_report(folder: Path) -> EvaluationReport:
             "labels": tuple(full["labels"]),
             "confusion": tuple(tuple(line) for line in full["confusion"]),
             "per_class": tuple(ClassScores(**values) for values in full["per_class"]),
-            "mistakes": tuple(Mistake(**values) for values in full["mistakes"]),
+            "examples": Examples(**{**chosen, "rows": tuple(Example(**values) for values in chosen["rows"])}),
         }
     )

@@ -1,64 +1,132 @@
 """What an evaluation says in words: one wording for the page, the card and the command line."""
 
+import math
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from luthier.evaluation.report import EvaluationReport
+from luthier.tasks.metric import METRICS
 
-METRIC_NAMES = {"f1_macro": "macro F1", "f1_micro": "micro F1", "mcc": "Matthews correlation"}
+if TYPE_CHECKING:
+    from luthier.evaluation.examples import Examples
+    from luthier.evaluation.report import EvaluationReport
+    from luthier.evaluation.scores import Score
+
+PLACES = 3
 
 
 def metric_name(metric: str) -> str:
     """The metric's name as prose has it."""
-    return METRIC_NAMES.get(metric, metric)
+    return METRICS[metric].title
+
+
+def shortened(text: str, length: int) -> str:
+    """One line of at most ``length`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def listed(names: list[str]) -> str:
+    """``a, b and c``"""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def places(metric: str, value: float) -> int:
+    """Decimals that suffice: three of a metric that has bounds, three digits in all of one that may be any size."""
+    if math.isfinite(METRICS[metric].high) or value == 0:
+        return PLACES
+    return max(0, PLACES - 1 - math.floor(math.log10(abs(value))))
+
+
+def number(metric: str, value: float) -> str:
+    """``0.846``, ``21.3``, ``1,234``"""
+    return f"{value:,.{places(metric, value)}f}"
+
+
+def interval(metric: str, score: "Score", digits: int | None = None) -> str:
+    """``0.828 to 0.863``, by default with the decimals of the value."""
+    shown = places(metric, score.value) if digits is None else digits
+    return f"{score.low:,.{shown}f} to {score.high:,.{shown}f}"
+
+
+def score_texts(report: "EvaluationReport", metric: str, score: "Score") -> tuple[str, str]:
+    """Value and interval for a table; those of the deciding metric with the decimals that its verdict needs."""
+    shown = decimals(report) if metric == report.metric else places(metric, score.value)
+    return f"{score.value:,.{shown}f}", interval(metric, score, shown)
 
 
 def decimals(report: "EvaluationReport") -> int:
-    """Decimals, at least 3, at which value and bounds still lie on the target's true side."""
-    score, target = report.deciding, report.target
-    exact = (score.value, score.low, score.high)
-    for places in range(3, 6):
-        if all((round(number, places) >= float(f"{target:g}")) == (number >= target) for number in exact):
-            return places
-    return 6
+    """Decimals at which value and bounds of the deciding metric still lie on the target's true side."""
+    metric, score, target = METRICS[report.metric], report.deciding, report.target
+    first = places(metric.name, score.value)
+    for found in range(first, first + 3):
+        exact = (score.value, score.low, score.high)
+        if all(metric.reaches(round(v, found), float(f"{target:g}")) == metric.reaches(v, target) for v in exact):
+            return found
+    return first + 3
 
 
 def verdict_sentence(report: "EvaluationReport") -> str:
     """``Met: accuracy 0.846 (95 % interval 0.828 to 0.863) against a target of 0.84.``"""
-    score, places = report.deciding, decimals(report)
+    value, bounds = score_texts(report, report.metric, report.deciding)
+    limit = "" if METRICS[report.metric].higher_is_better else "at most "
     return (
-        f"{report.verdict.capitalize()}: {metric_name(report.metric)} {score.value:.{places}f} "
-        f"({report.confidence * 100:g} % interval {score.low:.{places}f} to {score.high:.{places}f}) "
-        f"against a target of {report.target:g}."
+        f"{report.verdict.capitalize()}: {metric_name(report.metric)} {value} "
+        f"({report.confidence * 100:g} % interval {bounds}) against a target of {limit}{report.target:g}."
     )
 
 
 def interval_sentence(report: "EvaluationReport") -> str:
     """What the interval says of the target."""
-    score, target = report.deciding, report.target
-    if score.low >= target:
-        return "The whole interval lies at or above the target."
-    if score.value >= target:
-        return (
-            "The interval reaches below the target: "
-            f"{report.rows['test']:,} test rows cannot rule out that the model falls short of it."
-        )
-    if score.high >= target:
-        return (
-            "The interval reaches up to the target: "
-            f"{report.rows['test']:,} test rows cannot rule out that the model meets it."
-        )
-    return "The whole interval lies below the target."
+    metric, score, target = METRICS[report.metric], report.deciding, report.target
+    better, worse, reaches = ("above", "below", "up") if metric.higher_is_better else ("below", "above", "down")
+    best, worst = (score.high, score.low) if metric.higher_is_better else (score.low, score.high)
+    rows = f"{report.scored_rows[report.metric]:,} test rows cannot rule out that the model"
+    if metric.reaches(worst, target):
+        return f"The whole interval lies at or {better} the target."
+    if metric.reaches(score.value, target):
+        return f"The interval reaches {worse} the target: {rows} falls short of it."
+    if metric.reaches(best, target):
+        return f"The interval reaches {reaches} to the target: {rows} meets it."
+    return f"The whole interval lies {worse} the target."
 
 
 def baseline_sentence(report: "EvaluationReport") -> str | None:
     """How the model stands beside the best of its baselines, if there are any."""
     if not report.baselines:
         return None
-    name, best = max(report.baselines.items(), key=lambda item: item[1].value)
-    gain, stands = report.deciding.value - best.value, f"the best baseline, {name} ({best.value:.3f})"
+    metric, score = report.metric, report.deciding
+    sign, better = (1, "above") if METRICS[metric].higher_is_better else (-1, "below")
+    name, best = max(report.baselines.items(), key=lambda item: sign * item[1].value)
+    gain, stands = sign * (score.value - best.value), f"the best baseline, {name} ({number(metric, best.value)})"
     if gain <= 0:
-        return f"The model is not above {stands}: on this metric the training gained nothing."
-    if report.deciding.low > best.high:
-        return f"The model is {gain:.3f} above {stands}; the intervals do not overlap."
-    return f"The model is {gain:.3f} above {stands}; the intervals overlap, so the gain may be chance."
+        return f"The model is not {better} {stands}: on this metric the training gained nothing."
+    apart = score.low > best.high if sign > 0 else score.high < best.low
+    chance = "the intervals do not overlap" if apart else "the intervals overlap, so the gain may be chance"
+    return f"The model is {number(metric, gain)} {better} {stands}; {chance}."
+
+
+def scope_sentences(report: "EvaluationReport") -> list[str]:
+    """Which metrics rest on fewer rows than the test split has, and what could not be scored."""
+    fewer: dict[int, list[str]] = {}
+    for metric, rows in report.scored_rows.items():
+        if rows != report.rows["test"]:
+            fewer.setdefault(rows, []).append(metric_name(metric))
+    return [
+        *(f"{listed(names)}: of the {rows:,} test rows that text was generated for." for rows, names in fewer.items()),
+        *(f"Not scored: {name} ({reason})." for name, reason in report.unscored.items()),
+    ]
+
+
+def examples_sentence(examples: "Examples") -> str:
+    """Which rows the examples are."""
+    shown, among = len(examples.rows), examples.among
+    if examples.kind == "sample":
+        return f"The first {shown:,} of {among:,} test rows that text was generated for, the likeliest token each time."
+    if not shown:
+        return "None: every test row was predicted right."
+    every = among == shown
+    if examples.kind == "worst":
+        return f"All {among} wrong rows, the worst first." if every else f"The {shown} worst of {among:,} wrong rows."
+    surest = f"The {shown} of {among:,} wrong rows of which the model was surest."
+    chosen = f"All {among} wrong rows, the surest first." if every else surest
+    return f"{chosen} A wrong label in the data looks just like this."

@@ -35,6 +35,11 @@ def _without_load_report() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
 
 
+def read_config(folder: Path) -> Any:
+    """The configuration of a model folder; its own code is never run."""
+    return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The snapshot's tokenizer, padding on the right, with a pad token (the end token where it has none)."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -147,7 +152,7 @@ def _match_input(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[
 
 def linear_layers(folder: Path) -> dict[str, tuple[int, int]]:
     """Every linear layer of the snapshot below its head, as name -> (in, out) features; made without weights."""
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = read_config(folder)
     with torch.device("meta"):
         model = transformers.AutoModel.from_config(config, attn_implementation="eager")
     # As they are called in a model with a head.
@@ -174,7 +179,7 @@ def _load_options(folder: Path, dtype: torch.dtype, attention: str) -> dict[str,
 
 def _has_sdpa(folder: Path) -> bool:
     """Whether the model family can do without eager attention; DeBERTa, for one, cannot."""
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = read_config(folder)
     return bool(transformers.MODEL_MAPPING[type(config)]._supports_sdpa)
 
 

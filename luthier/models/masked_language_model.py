@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from luthier.data.augmentation import FillMasks
 from luthier.errors import ModelError
-from luthier.models.loading import load_tokenizer
+from luthier.models.loading import load_tokenizer, read_config
 
 ARCHITECTURES = ("ForMaskedLM", "ForPreTraining")
 CANDIDATES = 10
@@ -23,7 +23,7 @@ CORE = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 
 def has_masked_language_head(base: Path) -> bool:
     """Whether the snapshot names a masked language model and holds weights of its head."""
-    config = transformers.AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+    config = read_config(base)
     named = (config.architectures or [""])[0].endswith(ARCHITECTURES)
     if not named or type(config) not in transformers.MODEL_FOR_MASKED_LM_MAPPING:
         return False

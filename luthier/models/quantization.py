@@ -11,7 +11,7 @@ import transformers
 from transformers.pytorch_utils import Conv1D
 
 from luthier.methods.qlora import Quantization
-from luthier.models.loading import HEADS, encoder_of, load_encoder, load_tokenizer
+from luthier.models.loading import HEADS, encoder_of, load_encoder, load_tokenizer, read_config
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class QuantizationFacts:
 
 def write_quantized_model(base: Path, quantization: Quantization, folder: Path) -> QuantizationFacts:
     """Quantizes ``base``, saves it in 4 bits as safetensors, reloads what was saved and measures its error."""
-    config = transformers.AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+    config = read_config(base)
     architecture = getattr(transformers, config.architectures[0])
     model = architecture.from_pretrained(
         base,

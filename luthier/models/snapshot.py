@@ -11,7 +11,7 @@ import transformers
 from safetensors import safe_open
 
 from luthier.errors import ModelError
-from luthier.models.loading import linear_layers
+from luthier.models.loading import linear_layers, read_config
 from luthier.sources.fetched import Fetched
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _dequantize_gguf(file: Path, folder: Path) -> None:
 
 
 def _facts(folder: Path, fetched: Fetched) -> BaseFacts:
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = read_config(folder)
     shapes: list[tuple[int, str]] = []
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as tensors:

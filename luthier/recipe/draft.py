@@ -55,6 +55,16 @@ class Draft:
         return self._section("base_model", BaseModelSection)
 
     @property
+    def task(self) -> Task | None:
+        """The task, if there is one of that name."""
+        return TASKS.get(str(self.layers.values.get("task")))
+
+    @property
+    def label_kind(self) -> str | None:
+        """The kind of the labels, as the recipe or the task has it."""
+        return self.layers.section("data").get("label_kind")
+
+    @property
     def method(self) -> AnyMethod | None:
         """The section without its mistakes, if that leaves one."""
         kind = self._method_kind()
@@ -97,12 +107,11 @@ class Draft:
         self.layers.fill("method", {"kind": Lora().kind}, DEFAULT)
         if method := self._method_kind():
             self.layers.fill("training", method.training_defaults, f"default of {self.layers.values['method']['kind']}")
-        if task := TASKS.get(str(self.layers.values.get("task"))):
+        if task := self.task:
             origin = f"default of {task.name}"
             self.layers.fill("data", {"label_kind": task.label_kinds[0]}, origin)
-            kind = str(self.layers.section("data").get("label_kind"))
-            if kind in task.label_kinds:
-                self.layers.fill("evaluation", {"metric": task.metrics(kind)[0]}, origin)
+            if (kind := self.label_kind) in task.label_kinds:
+                self.layers.fill("evaluation", {"metric": task.metrics(str(kind))[0]}, origin)
         if split := default_split(self.layers.section("data")):
             self.layers.fill("data.split", {"by": split[0]}, f"default of {split[1]}")
         self.layers.fill("deploy", {"model": self.places.path.stem}, DEFAULT)
@@ -116,8 +125,7 @@ class Draft:
 
     def _check_task(self) -> None:
         """Labels must be of a kind that the task trains on, and the metric one that means something for them."""
-        task = TASKS.get(str(self.layers.values.get("task")))
-        kind, metric = self.layers.section("data").get("label_kind"), self.layers.section("evaluation").get("metric")
+        task, kind, metric = self.task, self.label_kind, self.layers.section("evaluation").get("metric")
         if task and isinstance(kind, str) and kind not in task.label_kinds:
             rule = f"must be one of {', '.join(task.label_kinds)} for {task.name}"
             self.add([self.places.problem("data.label_kind", kind, rule, nearest(kind, task.label_kinds))])

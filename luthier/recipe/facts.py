@@ -1,30 +1,43 @@
 """A recipe held against the facts: the columns of its source, the layers of its base model."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from luthier.errors import DataError, LuthierError
 from luthier.methods import AnyMethod
+from luthier.methods.support import unsupported
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.draft import Draft
 from luthier.recipe.problems import NOTHING, Places, Problem, nearest
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection
+from luthier.tasks import TASKS, Task
 
 Sourced = TypeVar("Sourced", DataSection, BaseModelSection)
 Fact = TypeVar("Fact")
 
-Layers = Mapping[str, tuple[int, int]]
 ColumnsOf = Callable[[DataSection], Sequence[str] | None]
-LayersOf = Callable[[BaseModelSection], Layers | None]
 
 
-def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsOf, layers: LayersOf) -> ResolvedRecipe:
+@dataclass(frozen=True)
+class KnownModel:
+    """What is known of a base model without its weights; ``layers`` are its linear ones, name -> (in, out) features."""
+
+    family: str
+    encoder_decoder: bool
+    layers: Mapping[str, tuple[int, int]]
+
+
+ModelOf = Callable[[BaseModelSection], KnownModel | None]
+
+
+def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsOf, model: ModelOf) -> ResolvedRecipe:
     """``load_recipe`` that also asks what the recipe's source and base model are like.
 
-    ``columns`` gives the columns that all files of the source have, ``layers`` the linear layers of the base model as
-    name -> (in, out) features. Either gives None where it cannot tell yet; a LuthierError of theirs is a problem of
+    ``columns`` gives the columns that all files of the source have, ``model`` what the base model is like. Either
+    gives None where it cannot tell yet; a LuthierError of theirs is a problem of
     the source.
     A mistake in one section hides none in another, and an unknown key or a wrong value none beside it.
 
@@ -36,16 +49,23 @@ def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsO
         field = "data.source" if data.source is not None else "data.train"
         draft.add(column_problems(data, _ask(columns, data, field, draft), draft.places))
     if base := draft.base_model:
-        known = _ask(layers, base, "base_model.adapter_of" if base.adapter_of else "base_model.source", draft)
-        if method := draft.method:
+        known = _ask(model, base, "base_model.adapter_of" if base.adapter_of else "base_model.source", draft)
+        if (method := draft.method) and known:
             draft.add(layer_problems(method, known, draft.places))
+            draft.add(support_problems(draft.task, draft.label_kind, method, known, draft.places))
     return draft.resolve()
 
 
-def fact_problems(resolved: ResolvedRecipe, *, columns: Sequence[str] | None, layers: Layers | None) -> list[Problem]:
+def fact_problems(
+    resolved: ResolvedRecipe, *, columns: Sequence[str] | None, model: KnownModel | None
+) -> list[Problem]:
     """What a valid recipe says that its source or its base model contradicts; None for facts not known."""
     recipe, places = resolved.recipe, resolved.places
-    return [*column_problems(recipe.data, columns, places), *layer_problems(recipe.method, layers, places)]
+    found = column_problems(recipe.data, columns, places)
+    if model is not None:
+        found += layer_problems(recipe.method, model, places)
+        found += support_problems(TASKS[recipe.task], recipe.data.label_kind, recipe.method, model, places)
+    return found
 
 
 def column_problems(data: DataSection, columns: Sequence[str] | None, places: Places) -> list[Problem]:
@@ -65,10 +85,26 @@ def column_problems(data: DataSection, columns: Sequence[str] | None, places: Pl
     ]
 
 
-def layer_problems(method: AnyMethod, layers: Layers | None, places: Places) -> list[Problem]:
+def layer_problems(method: AnyMethod, model: KnownModel, places: Places) -> list[Problem]:
     """Settings of the method that cannot work on the base model's linear layers."""
-    mismatches = [] if layers is None else method.mismatches(layers)
-    return [places.problem(f"method.{found.field}", found.received, found.rule, found.nearest) for found in mismatches]
+    found = method.mismatches(model.layers)
+    return [places.problem(f"method.{each.field}", each.received, each.rule, each.nearest) for each in found]
+
+
+def support_problems(
+    task: Task | None, label_kind: str | None, method: AnyMethod, model: KnownModel, places: Places
+) -> list[Problem]:
+    """A task or a method that cannot be had on the base model's family, with what can."""
+    if task is None or label_kind not in task.label_kinds:
+        return []
+    head = task.head((), label_kind, encoder_decoder=model.encoder_decoder).kind
+    found = unsupported(method.kind, model.family, head)
+    if found is None:
+        return []
+    reason = f"does not work on {model.family} for {task.name}: {found.reason}"
+    if not found.methods:
+        return [places.problem("task", task.name, f"{reason}; docs/support.md lists what does")]
+    return [places.problem("method.kind", method.kind, f"{reason}; use {' or '.join(found.instead)} instead")]
 
 
 def _ask(question: Callable[[Sourced], Fact | None], section: Sourced, field: str, draft: Draft) -> Fact | None:

@@ -15,4 +15,4 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> ResolvedRecipe:
     Raises:
         RecipeError: with every problem of the file and the overrides.
     """
-    return check_recipe(path, overrides, columns=lambda _: None, layers=lambda _: None)
+    return check_recipe(path, overrides, columns=lambda _: None, model=lambda _: None)

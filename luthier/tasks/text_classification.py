@@ -47,7 +47,7 @@ class TextClassification(Task):
         cut = sum(len(ids) >= max_length for ids in columns["input_ids"])
         return Encoded(columns, {"at_limit": cut})
 
-    def collator(self, tokenizer: Any, head: Head) -> Collator:
+    def collator(self, tokenizer: Any, head: Head, config: Any) -> Collator:
         """``labels`` of shape (rows,), or (rows, labels) of 0 and 1 where a row has several."""
         import torch
 
@@ -130,8 +130,8 @@ class TextClassification(Task):
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
         from luthier.evaluation.baselines import classification_baselines
 
-        texts = [_texts(rows) for rows in (given.train, given.test)]
-        found = classification_baselines(given, *texts, _targets(given.train, given.head))
+        train, test = _texts(given.train), _texts(given.test)
+        found = classification_baselines(given, train, test, _targets(given.train, given.head))
         return {name: _predictions(outputs, given.head) for name, outputs in found.items()}
 
 

@@ -1,10 +1,12 @@
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
+from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.page import render_page
-from luthier.evaluation.report import Evaluated, EvaluationReport
+from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.wording import interval_sentence, verdict_sentence
 from tests.html_page import Page
 
@@ -61,7 +63,18 @@ def test_pictures_take_the_colours_of_the_page(test_rows: Rows, make_report: Mak
     assert not re.findall(r"(?:fill|stroke): #(?!fff)\w+", drawn)
 
 
-def test_a_model_without_mistakes_gets_a_page(test_rows: Rows, make_report: Make, history: History) -> None:
-    test = test_rows(("no", "yes"))
-    perfect = Evaluated(test.texts, test.predictions, test.probabilities, test.names)
-    assert "every test row was predicted right" in render_page(make_report(perfect), history)
+def test_a_model_without_mistakes_gets_a_page(make_rows: Rows, make_report: Make, history: History) -> None:
+    labels = np.arange(60) % 2
+    perfect = make_report(make_rows(("no", "yes"), labels, np.eye(2)[labels]))
+    assert "every test row was predicted right" in render_page(perfect, history)
+
+
+def test_every_task_gets_a_page_of_what_it_has(sample: Evaluated, make_report: Make, history: History) -> None:
+    metric = sample.task.metrics(sample.label_kind)[0]
+    report = make_report(sample, metric=metric)
+    text = " ".join(Page(render_page(report, history)).text.split())
+    heading = {"mistakes": "Most confident mistakes", "worst": "Worst rows", "sample": "Generated texts"}
+    assert heading[report.examples.kind] in text
+    assert report.examples.rows[0].expected in text
+    assert ("Labels" in text) == (sample.label_kind == "multi")
+    assert "Rows of the matrix" not in text

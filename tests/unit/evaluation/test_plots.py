@@ -6,15 +6,9 @@ import matplotlib
 import numpy as np
 import pytest
 
+from luthier.data_report.plots import label_balance
 from luthier.errors import LuthierError
-from luthier.evaluation.plots import (
-    confusion_matrix,
-    label_balance,
-    loss_and_metric_curves,
-    scores_with_intervals,
-    shortened,
-    smoothed,
-)
+from luthier.evaluation.plots import confusion_matrix, loss_and_metric_curves, scores_with_intervals, smoothed
 from luthier.evaluation.scores import Score
 
 History = list[dict[str, float]]
@@ -81,6 +75,14 @@ def test_a_history_without_the_metric_is_refused(history: History) -> None:
         loss_and_metric_curves([], metric="accuracy")
 
 
-def test_shortened_is_one_line() -> None:
-    assert shortened("a\n b", 10) == "a b"
-    assert shortened("abcdef", 4) == "abc…"
+def test_the_best_of_a_metric_that_should_be_low_is_its_least(history: History) -> None:
+    falling = loss_and_metric_curves(history, metric="perplexity", target=30.0)
+    assert b"best 20.0" in falling
+    assert b"Validation perplexity" in falling
+    assert b"target 30" in falling
+
+
+def test_scores_of_any_size_are_written_with_three_digits() -> None:
+    picture = scores_with_intervals({"fine-tuned": Score(21.34, 20.1, 22.6)}, metric="perplexity", target=25.0)
+    assert b"21.3" in picture
+    assert b"20.1 to 22.6" in picture

@@ -3,9 +3,17 @@ from dataclasses import replace
 
 import pytest
 
-from luthier.evaluation.report import Evaluated, EvaluationReport
+from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.scores import Score
-from luthier.evaluation.wording import baseline_sentence, interval_sentence, verdict_sentence
+from luthier.evaluation.wording import (
+    baseline_sentence,
+    interval_sentence,
+    number,
+    scope_sentences,
+    shortened,
+    verdict_sentence,
+)
 
 
 @pytest.fixture
@@ -58,3 +66,84 @@ def test_the_best_baseline_is_named(report: EvaluationReport, score: tuple[float
 
 def test_without_baselines_nothing_is_claimed(report: EvaluationReport) -> None:
     assert baseline_sentence(replace(report, baselines={})) is None
+
+
+@pytest.fixture
+def generated(report: EvaluationReport) -> EvaluationReport:
+    """The report of a metric that should be low, and of which any value may be."""
+    return replace(
+        report,
+        metric="perplexity",
+        target=25.0,
+        metrics={"perplexity": Score(21.34, 20.1, 22.6)},
+        baselines={"untuned base": Score(34.5, 33.0, 36.0), "other": Score(50.0, 49.0, 51.0)},
+        scored_rows={"perplexity": 300},
+    )
+
+
+def test_a_metric_that_should_be_low_has_a_limit_and_not_a_goal(generated: EvaluationReport) -> None:
+    said = "Met: perplexity 21.3 (95 % interval 20.1 to 22.6) against a target of at most 25."
+    assert verdict_sentence(generated) == said
+
+
+def test_a_value_just_above_the_limit_never_reads_as_the_limit(generated: EvaluationReport) -> None:
+    short = replace(generated, metrics={"perplexity": Score(25.004, 24.0, 26.0)}, verdict="short")
+    assert verdict_sentence(short).startswith("Short: perplexity 25.004 (95 % interval 24.000 ")
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        ((21, 20, 25), "The whole interval lies at or below the target."),
+        ((24, 23, 26), "The interval reaches above the target: 300 test rows cannot rule out that the model falls"),
+        ((26, 24, 27), "The interval reaches down to the target: 300 test rows cannot rule out that the model meets"),
+        ((30, 28, 31), "The whole interval lies above the target."),
+    ],
+)
+def test_a_low_interval_is_a_good_one(generated: EvaluationReport, score: tuple[float, ...], said: str) -> None:
+    assert interval_sentence(replace(generated, metrics={"perplexity": Score(*score)})).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        ((21.3, 20, 22), "13.2 below the best baseline, untuned base (34.5); the intervals do not overlap"),
+        ((34, 32, 36), "0.500 below the best baseline, untuned base (34.5); the intervals overlap"),
+        ((34.5, 32, 36), "The model is not below the best baseline"),
+    ],
+)
+def test_the_best_baseline_is_the_lowest(generated: EvaluationReport, score: tuple[float, ...], said: str) -> None:
+    assert said in (baseline_sentence(replace(generated, metrics={"perplexity": Score(*score)})) or "")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "written"),
+    [
+        ("accuracy", 0.8464, "0.846"),
+        ("mcc", -0.5, "-0.500"),
+        ("perplexity", 8.416, "8.42"),
+        ("perplexity", 310_255.4, "310,255"),
+        ("mse", 0.012345, "0.0123"),
+        ("mse", 0.0, "0.000"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_metric_needs(metric: str, value: float, written: str) -> None:
+    assert number(metric, value) == written
+
+
+def test_what_rests_on_fewer_rows_or_is_not_scored_is_said(generated: EvaluationReport) -> None:
+    assert scope_sentences(generated) == []
+    fewer = replace(
+        generated,
+        scored_rows={"perplexity": 300, "rouge_1": 200, "chrf": 200},
+        unscored={"ROUGE-L": "it sees words of a to z only"},
+    )
+    assert scope_sentences(fewer) == [
+        "ROUGE-1 and chrF: of the 200 test rows that text was generated for.",
+        "Not scored: ROUGE-L (it sees words of a to z only).",
+    ]
+
+
+def test_shortened_is_one_line() -> None:
+    assert shortened("a\n b", 10) == "a b"
+    assert shortened("abcdef", 4) == "abc…"

@@ -3,7 +3,7 @@
 import pytest
 
 from luthier.errors import ModelError, SourceError
-from luthier.recipe.facts import check_recipe, fact_problems
+from luthier.recipe.facts import KnownModel, check_recipe, fact_problems
 from luthier.recipe.loading import load_recipe
 from luthier.recipe.problems import RecipeError
 
@@ -15,13 +15,17 @@ LAYERS = {
 }
 
 
+def known(layers):
+    return None if layers is None else KnownModel("bert", False, layers)
+
+
 @pytest.fixture
 def check(write):
     """The problems by field of a recipe whose source has two columns and whose base has LAYERS."""
 
     def _check(more="", *overrides, columns=("text", "sentiment"), layers=LAYERS):
         try:
-            check_recipe(write(more), overrides, columns=lambda _: columns, layers=lambda _: layers)
+            check_recipe(write(more), overrides, columns=lambda _: columns, model=lambda _: known(layers))
         except RecipeError as error:
             return {problem.field: problem for problem in error.problems}
         return {}
@@ -47,7 +51,7 @@ def test_every_missing_column_of_an_expression_is_reported(write):
     overrides = ["data.columns.label='stars > 3 and votes > 1'"]
 
     with pytest.raises(RecipeError) as caught:
-        check_recipe(path, overrides, columns=lambda _: ["text"], layers=lambda _: None)
+        check_recipe(path, overrides, columns=lambda _: ["text"], model=lambda _: None)
 
     assert [(p.file, p.received) for p in caught.value.problems] == [(None, "stars"), (None, "votes")]
 
@@ -156,7 +160,7 @@ def test_a_source_that_cannot_be_read_is_a_problem_beside_others(write):
         raise ModelError("not a model folder")
 
     with pytest.raises(RecipeError) as caught:
-        check_recipe(write("method: {kind: lorra}\n"), columns=no_rows, layers=no_model)
+        check_recipe(write("method: {kind: lorra}\n"), columns=no_rows, model=no_model)
 
     assert [(p.field, p.line, p.received, p.rule) for p in caught.value.problems[:2]] == [
         ("data.source", 3, "rows.csv", "no such file; check the path"),
@@ -170,13 +174,35 @@ def test_sections_that_are_too_wrong_to_ask_about_are_not_asked_about(write):
         raise AssertionError(section)
 
     with pytest.raises(RecipeError):
-        check_recipe(write(), ["data.source=3", "base_model=3"], columns=never, layers=never)
+        check_recipe(write(), ["data.source=3", "base_model=3"], columns=never, model=never)
 
 
 def test_a_resolved_recipe_can_be_held_against_facts_learnt_later(write):
     resolved = load_recipe(write(), ["method.r=99"])
 
-    found = fact_problems(resolved, columns=["sentiment"], layers=LAYERS)
+    found = fact_problems(resolved, columns=["sentiment"], model=known(LAYERS))
 
     assert [(p.field, p.file and p.line) for p in found] == [("data.columns.text", 4), ("method.r", None)]
-    assert fact_problems(resolved, columns=None, layers=None) == []
+    assert fact_problems(resolved, columns=None, model=None) == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "family", "field", "rule"),
+    [
+        ("method: {kind: bitfit}\n", "llama", "method.kind", "no biases to train; use lora or ia3 instead"),
+        ("method: {kind: prefix}\n", "distilbert", "method.kind", "use lora or prompt instead"),
+        ("method: {kind: bitfit}\n", "bert", None, None),
+    ],
+)
+def test_a_method_that_a_family_cannot_have_is_refused_with_one_that_it_can(write, sections, family, field, rule):
+    def problems():
+        check_recipe(write(sections), columns=lambda _: None, model=lambda _: KnownModel(family, False, LAYERS))
+
+    if field is None:
+        problems()
+        return
+    with pytest.raises(RecipeError) as caught:
+        problems()
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert rule in problem.rule

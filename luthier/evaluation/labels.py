@@ -1,0 +1,41 @@
+"""Classification label by label: who is taken for whom, precision and recall."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One label's row of the table; None where a share has no rows to be a share of."""
+
+    label: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts (classes x classes), true ids as rows."""
+    return np.bincount(gold * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def class_scores(gold: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[ClassScores, ...]:
+    """Each label's scores from indicators of 0 and 1 (rows x labels)."""
+    right, support, found = (gold * predicted).sum(axis=0), gold.sum(axis=0), predicted.sum(axis=0)
+    return tuple(
+        ClassScores(
+            label=name,
+            precision=_share(right[label], found[label]),
+            recall=_share(right[label], support[label]),
+            f1=_share(2 * right[label], support[label] + found[label]),
+            support=int(support[label]),
+        )
+        for label, name in enumerate(names)
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None

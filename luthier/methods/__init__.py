@@ -4,11 +4,17 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from luthier.methods.bitfit import Bitfit
+from luthier.methods.bottleneck import Bottleneck
 from luthier.methods.full import Full
+from luthier.methods.ia3 import Ia3
 from luthier.methods.lora import Lora
+from luthier.methods.prefix import Prefix
+from luthier.methods.prompt import Prompt
+from luthier.methods.ptuning import Ptuning
 from luthier.methods.qlora import Qlora
 
-AnyMethod = Full | Lora | Qlora
+AnyMethod = Full | Lora | Qlora | Bottleneck | Prefix | Prompt | Bitfit | Ia3 | Ptuning
 
 Method = Annotated[AnyMethod, Field(discriminator="kind")]
 

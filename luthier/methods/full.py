@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.methods.method import BaseMethod
+from luthier.methods.method import BaseMethod, Range
+from luthier.methods.shape import ModelShape
 from luthier.tasks.head import Head
 
 if TYPE_CHECKING:
@@ -14,12 +15,29 @@ if TYPE_CHECKING:
 
 
 class Full(BaseMethod):
-    """Full fine-tuning, with the learning rate BERT's authors advise (Devlin et al. 2019, appendix A.3)."""
+    """Full fine-tuning, with the learning rate BERT's authors advise (Devlin et al. 2019, appendix A.3).
+
+    Decoders are tuned at 2e-5 since Alpaca (Taori et al. 2023); T5 takes 1e-4 with AdamW.
+    """
 
     kind: Literal["full"] = Field(description="Every weight is trained.")
 
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "dropout": "model", "weight_decay": 0.01}
+    family_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "decoder": {"learning_rate": 2e-5},
+        "encoder-decoder": {"learning_rate": 1e-4},
+    }
+    learning_rate_range: ClassVar[tuple[float, float]] = (1e-6, 5e-4)
+    search_space: ClassVar[Mapping[str, Range | tuple[Any, ...]]] = {
+        "training.learning_rate": Range(1e-5, 2e-4),
+        "training.weight_decay": (0.0, 0.01, 0.1),
+        "training.batch_size": (16, 32, 64),
+    }
     trains_base: ClassVar[bool] = True
+    quantizes: ClassVar[bool] = False
+
+    def trainable_parameters(self, shape: ModelShape) -> int:
+        return shape.parameters
 
     def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
         return model

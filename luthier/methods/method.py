@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from luthier.methods.shape import ModelShape
 from luthier.tasks.head import Head
 
 if TYPE_CHECKING:
@@ -26,15 +27,37 @@ class Mismatch:
     nearest: str | None = None
 
 
-class BaseMethod(BaseModel, ABC):
-    """A way to fine-tune: its settings, its good defaults, and what it does to a model."""
+@dataclass(frozen=True)
+class Range:
+    """Numbers that a search may try, both ends among them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    low: float
+    high: float
+    log: bool = True
+
+
+class BaseMethod(BaseModel, ABC):
+    """A way to fine-tune: its settings, its good defaults, and what it does to a model.
+
+    ``training_defaults`` are values of the recipe's section ``training``; ``family_defaults`` differ from them for
+    one architecture (encoder, decoder, encoder-decoder). ``learning_rate_range`` is what its literature uses.
+    ``search_space`` goes by dotted field: what a search may try.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
+    family_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    learning_rate_range: ClassVar[tuple[float, float]]
+    search_space: ClassVar[Mapping[str, Range | tuple[Any, ...]]] = {}
     trains_base: ClassVar[bool] = False
     # Whether the tuned model can be one plain model again.
     merges: ClassVar[bool] = True
+    # Whether the base may be stored in 4 bits.
+    quantizes: ClassVar[bool] = True
+    supports_activation_checkpointing: ClassVar[bool] = True
+    # Whether the model reads virtual tokens before a text's own, which count towards its longest input.
+    prepends_tokens: ClassVar[bool] = False
 
     @property
     def base_quantization(self) -> "Quantization | None":
@@ -44,6 +67,16 @@ class BaseMethod(BaseModel, ABC):
     def mismatches(self, layers: Mapping[str, tuple[int, int]]) -> list[Mismatch]:
         """Settings that cannot work on a model with these linear layers (name -> in and out features)."""
         return []
+
+    @abstractmethod
+    def trainable_parameters(self, shape: ModelShape) -> int:
+        """How many parameters ``attach`` makes trainable, the task's head left out."""
+
+    def parameter_groups(
+        self, model: "torch.nn.Module", learning_rate: float, weight_decay: float
+    ) -> list[dict[str, Any]] | None:
+        """The optimizer's groups of parameters where the method has its own; None for one rate for all."""
+        return None
 
     @abstractmethod
     def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
@@ -71,4 +104,8 @@ class BaseMethod(BaseModel, ABC):
 
     @abstractmethod
     def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":
-        """The same function as one plain model; its linear layers are not quantized."""
+        """The same function as one plain model; its linear layers are not quantized.
+
+        Raises:
+            ModelError: the method does not merge.
+        """

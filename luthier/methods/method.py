@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from luthier.errors import ModelError
 from luthier.methods.shape import ModelShape
 from luthier.tasks.head import Head
 
@@ -46,6 +47,8 @@ class BaseMethod(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    kind: str = Field(description="The kind of method.")
+
     training_defaults: ClassVar[Mapping[str, Any]] = {}
     family_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     learning_rate_range: ClassVar[tuple[float, float]]
@@ -81,6 +84,19 @@ class BaseMethod(BaseModel, ABC):
     @abstractmethod
     def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
         """The model, ready to train: what the method trains requires gradients, and nothing else does."""
+
+    def continue_from(self, model: "torch.nn.Module", tuned: Path) -> None:
+        """Puts what another training of this method wrote in place of what ``attach`` made.
+
+        A head for other labels stays as it was made.
+
+        Raises:
+            ModelError: it is of another method, or nothing that training can go on from.
+        """
+        raise ModelError(
+            f"{self.kind} has no adapter to go on from",
+            remedy="set base_model.continued to merged, which starts from all weights of the champion",
+        )
 
     @abstractmethod
     def save(self, model: "torch.nn.Module", folder: Path) -> None:

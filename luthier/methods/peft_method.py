@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 class PeftMethod(BaseMethod):
     """A method that PEFT knows, or is taught. What it adds is held and trained in float32, on whatever base."""
 
+    @property
+    def stored_as_trained(self) -> bool:
+        """Whether training can go on from what ``save`` writes."""
+        return True
+
     @abstractmethod
     def peft_config(self, model: "torch.nn.Module", head: Head) -> "peft.PeftConfig":
         """PEFT's configuration of this method for a model, whose new modules are trained whole."""
@@ -36,6 +41,29 @@ class PeftMethod(BaseMethod):
             # PEFT's own wrapper of this task drops the token types, which tell the question from its context.
             config.task_type = None
         return peft.get_peft_model(model, config)
+
+    def continue_from(self, model: "torch.nn.Module", tuned: Path) -> None:
+        import peft
+
+        written = json.loads((tuned / "adapter_config.json").read_text())
+        config = model.peft_config["default"]
+        if written["peft_type"] != config.peft_type or not self.stored_as_trained:
+            raise ModelError(
+                "the champion's adapter cannot be trained on",
+                received=f"an adapter of {written['peft_type']} for a recipe of {self.kind}",
+                remedy="use the champion's own method, or set base_model.continued to merged",
+            )
+        own, found = peft.get_peft_model_state_dict(model), peft.load_peft_weights(str(tuned), device="cpu")
+        fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+        heads = [f".{name.lstrip('.')}." for name in config.modules_to_save or ()]
+        lacking = [name for name in own if name not in fitting and not any(head in name for head in heads)]
+        if lacking:
+            raise ModelError(
+                "the champion's adapter is of other layers or another size",
+                received=f"no fitting {lacking[0]}",
+                remedy="give the recipe the champion's method settings",
+            )
+        peft.set_peft_model_state_dict(model, fitting)
 
     def save(self, model: "torch.nn.Module", folder: Path) -> None:
         model.save_pretrained(folder, save_embedding_layers=False)

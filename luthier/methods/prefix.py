@@ -38,6 +38,10 @@ class Prefix(VirtualTokens):
     }
     supports_activation_checkpointing: ClassVar[bool] = False
 
+    @property
+    def stored_as_trained(self) -> bool:
+        return not self.prefix_projection
+
     def trainable_parameters(self, shape: ModelShape) -> int:
         """A key and a value for each virtual token and layer; with the projection, the network that makes them."""
         size, prefix = shape.key_value_size, 2 * shape.layers * shape.key_value_size

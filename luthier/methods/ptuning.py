@@ -33,6 +33,10 @@ class Ptuning(EmbeddedTokens):
         "method.num_virtual_tokens": (5, 20, 50, 100),
     }
 
+    @property
+    def stored_as_trained(self) -> bool:
+        return False
+
     def trainable_parameters(self, shape: ModelShape) -> int:
         """The tokens that enter the network, and its three layers."""
         size, width = shape.hidden_size, self.encoder_hidden_size or shape.hidden_size

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.champion import CONTINUED
 from assets.materialization import materialized, mistakes_explained, picture
 from assets.partitions import recipe_partitions
 from assets.quantized_model import training_model
@@ -22,12 +23,22 @@ if TYPE_CHECKING:
     from luthier.training.finetuning import FineTuning
 
 CHECKS = [
+    dg.AssetCheckSpec(
+        "settings_advised",
+        asset="adapter",
+        description="Nothing in the settings is known to be unwise for this model, data and machine.",
+    ),
     dg.AssetCheckSpec("loss_is_finite", asset="adapter", blocking=True, description="No loss was NaN or infinite."),
     dg.AssetCheckSpec(
         "best_checkpoint_reloads",
         asset="adapter",
         blocking=True,
         description="The stored weights, loaded into a fresh model, score on validation what they scored in training.",
+    ),
+    dg.AssetCheckSpec(
+        "healthy_training",
+        asset="adapter",
+        description="The training neither overfitted nor underfitted nor diverged.",
     ),
 ]
 
@@ -53,7 +64,7 @@ def adapter(
     tracking: Tracking,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The trained weights, an adapter or all weights of full fine-tuning: the best checkpoint, not the last."""
-    from luthier.errors import NonFiniteLossError
+    from luthier.errors import ModelError, NonFiniteLossError, TrainingDivergedError
     from luthier.training.finetuning import finetune
 
     record: dict[str, str | None] = {"dagster_run_id": context.run_id}
@@ -63,7 +74,11 @@ def adapter(
             job = fine_tuning(
                 resolved.recipe.task, cleaned_splits, base_model, quantized_model, hyperparameters, artifacts
             )
+            yield (advised := advice_result(job))
+            if advised.severity == dg.AssetCheckSeverity.ERROR:
+                raise ModelError(str(advised.description), where="the settings cannot work")
             inputs = {
+                "task": resolved.recipe.task,
                 "cleaned_splits": cleaned_splits.digest,
                 "base_model": base_model.digest,
                 "quantized_model": quantized_model.digest,
@@ -81,12 +96,14 @@ def adapter(
                     run.log_params(resolved.flat())
                     for split in ("train", "validation"):
                         run.log_dataset(split, cleaned_splits.digest[:32], resolved.recipe.data.address, split)
-                    finetune(
+                    facts = finetune(
                         job,
                         work=artifacts.work("adapter", digest),
                         output=folder,
                         on_metrics=lambda values, step: run.log_metrics(values, step=step),
                     )
+                    run.log_metrics(measured(asdict(facts)))
+                    run.set_tags({"luthier.diagnosis": facts.diagnosis["kind"]})
                     run.log_artifact(folder / "curves.png")
                     run.log_artifact(folder / "facts.json", "training")
                     record["mlflow_run_id"] = run.mlflow_run_id
@@ -94,12 +111,29 @@ def adapter(
             artifact = artifacts.obtain("adapter", inputs, train, record=record)
             artifacts.clear_work("adapter", digest)
     except dg.Failure as failure:
-        if isinstance(failure.__cause__, NonFiniteLossError):
-            problem = {"problem": str(failure.__cause__)}
-            yield dg.AssetCheckResult(check_name="loss_is_finite", passed=False, metadata=problem)
-            yield dg.AssetCheckResult(check_name="best_checkpoint_reloads", passed=False, metadata=problem)
+        cause = failure.__cause__
+        if isinstance(cause, (NonFiniteLossError, TrainingDivergedError)):
+            for check in ("loss_is_finite", "best_checkpoint_reloads", "healthy_training"):
+                passed = check == "loss_is_finite" and isinstance(cause, TrainingDivergedError)
+                yield dg.AssetCheckResult(check_name=check, passed=passed, metadata={"problem": str(cause)})
         raise
-    yield materialized(artifact, described(artifact, tracking), checks=[loss_result(artifact), reload_result(artifact)])
+    checks = [loss_result(artifact), reload_result(artifact), health_result(artifact)]
+    yield materialized(artifact, described(artifact, tracking), checks=checks)
+
+
+def advice_result(job: "FineTuning") -> dg.AssetCheckResult:
+    """What is to be said of the settings before anything trains, each with a remedy."""
+    from luthier.training.advice import advice_on
+
+    found = advice_on(job)
+    impossible = any(each.severity == "error" for each in found)
+    return dg.AssetCheckResult(
+        check_name="settings_advised",
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR if impossible else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{each.what} (remedy: {each.remedy})" for each in found) or "nothing to advise",
+        metadata={each.name: f"{each.severity}: {each.what}; {each.remedy}" for each in found},
+    )
 
 
 def fine_tuning(
@@ -137,6 +171,7 @@ def fine_tuning(
         compute=choose_compute(training, method),
         model=training_model(base_model, quantized_model).folder,
         tokens=tokens.folder,
+        continued=continued if (continued := base_model.folder / CONTINUED).is_dir() else None,
     )
 
 
@@ -155,10 +190,31 @@ def described(artifact: Artifact, tracking: Tracking) -> dict[str, Any]:
         "rows per second": round(facts["rows_per_second"], 1),
         "training time (s)": round(facts["training_seconds"], 1),
         "peak memory (MB)": round(facts["peak_memory"] / 1e6),
+        "estimated memory (MB)": round(facts["estimate"]["memory_bytes"] / 1e6),
+        "estimated over peak memory": round(facts["estimate"]["memory_bytes"] / facts["peak_memory"], 3),
+        "estimated time (s)": round(facts["estimate"]["seconds"]),
+        "estimated disk (MB)": round(facts["estimate"]["disk_bytes"] / 1e6),
+        "estimated parts": dg.MetadataValue.json(facts["estimate"]["parts"]),
+        "batch size": facts["batch_size"],
+        "gradient accumulation": facts["gradient_accumulation"],
+        "retries for want of memory": facts["out_of_memory_retries"],
+        "loss spikes": facts["loss_spikes"],
+        "diagnosis": f"{facts['diagnosis']['kind']}: {facts['diagnosis']['evidence']}",
         "optimizer": facts["optimizer"],
         "compute": dg.MetadataValue.json(facts["compute"]),
         "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
         "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
+    }
+
+
+def measured(facts: dict[str, Any]) -> dict[str, float]:
+    """What a training used, beside what was expected."""
+    return {
+        "peak_memory": facts["peak_memory"],
+        "seconds": facts["seconds"],
+        **{f"estimated_{name}": facts["estimate"][name] for name in ("memory_bytes", "seconds", "disk_bytes")},
+        "loss_spikes": facts["loss_spikes"],
+        "out_of_memory_retries": facts["out_of_memory_retries"],
     }
 
 
@@ -175,3 +231,15 @@ def reload_result(artifact: Artifact) -> dg.AssetCheckResult:
     best, again = artifact.facts["best_score"], artifact.facts["rescored"]
     metadata = {"in training": best, "from disk": again}
     return dg.AssetCheckResult(check_name="best_checkpoint_reloads", passed=best == again, metadata=metadata)
+
+
+def health_result(artifact: Artifact) -> dg.AssetCheckResult:
+    """Says what the history says of the training; a training that overfitted has still kept its best weights."""
+    diagnosis = artifact.facts["diagnosis"]
+    return dg.AssetCheckResult(
+        check_name="healthy_training",
+        passed=diagnosis["healthy"],
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{diagnosis['kind']}: {diagnosis['evidence']}",
+        metadata=diagnosis,
+    )

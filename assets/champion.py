@@ -10,7 +10,6 @@ from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import DIGEST_TAG, Tracking
 
-
 # The adapter that a training goes on from, in the folder of a base model.
 CONTINUED = "adapter"
 

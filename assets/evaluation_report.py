@@ -48,6 +48,7 @@ def evaluation_report(
         method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
         evaluation = resolved.recipe.evaluation
         inputs = {
+            "task": resolved.recipe.task,
             "cleaned_splits": cleaned_splits.digest,
             "adapter": adapter.digest,
             "evaluation": evaluation.model_dump(mode="json"),

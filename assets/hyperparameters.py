@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained, table
 from assets.partitions import recipe_partitions
-from resources.artifact_store import ArtifactStore
+from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
@@ -12,15 +12,21 @@ from resources.tracking import Tracking
 @dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="finetuning", kinds={"json"})
 def hyperparameters(
     context: dg.AssetExecutionContext,
+    base_model: Artifact,
     recipes: RecipeBook,
     artifacts: dg.ResourceParam[ArtifactStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """The values the next training uses, with the origin of each."""
-    from luthier.training.hyperparameters import training_values, write_hyperparameters
+    from luthier.training.hyperparameters import (
+        architecture_of_base,
+        suited_to,
+        training_values,
+        write_hyperparameters,
+    )
 
     with mistakes_explained():
-        resolved = recipes.get(context.partition_key)
+        resolved = suited_to(recipes.get(context.partition_key), architecture_of_base(base_model.facts))
         artifact = artifacts.obtain(
             "hyperparameters",
             training_values(resolved),

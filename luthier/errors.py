@@ -34,5 +34,17 @@ class NonFiniteLossError(LuthierError):
     """The loss became NaN or infinite."""
 
 
+class TrainingDivergedError(LuthierError):
+    """The loss stayed far above where it began."""
+
+
+class OutOfMemoryError(LuthierError):
+    """A training ran out of memory."""
+
+
+class ResourceError(LuthierError):
+    """A training that would need more memory or disk than there is."""
+
+
 class ParityError(LuthierError):
     """A merged or packaged model that does not answer as the adapter does."""

@@ -89,6 +89,23 @@ def data(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (
     _require_success(ended)
 
 
+@app.command()
+def compare(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
+    """Train a recipe's rows with every method it allows, and show what each scores and costs."""
+    import dagster as dg
+
+    from luthier.comparison.terminal import print_comparison
+    from pipelines.launch import launch
+    from pipelines.preflight import check_before_run
+    from pipelines.results import newest_comparison
+
+    check_before_run(recipe, overrides)
+    _require_success(launch(recipe, overrides=overrides, job="compare_methods"))
+    with dg.DagsterInstance.get() as instance:
+        comparison, page = newest_comparison(recipe, instance)
+    print_comparison(comparison, console, page=page)
+
+
 def _require_success(ended: "Launch") -> None:
     if ended.success:
         return
@@ -122,21 +139,24 @@ def predict(
     file: Annotated[
         Path | None, typer.Option("--file", help="A UTF-8 file with one text a line; - is standard input.")
     ] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option("--pair", help="Second text of a pair, or question: one for all texts, or one for each."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Ask the champion of a recipe."""
-    from pipelines.prediction import answers, read_texts
+    from pipelines.prediction import answers, paired, printed, read_texts
 
     given = [*(texts or []), *(read_texts(file) if file else [])]
     if not given:
         raise typer.BadParameter("give texts, or --file")
-    for answer in answers(_book().get(recipe).model_name, given):
+    columns = {"text": given, **({"pair": paired(pairs, given)} if pairs else {})}
+    for answer in answers(_book().get(recipe).model_name, columns):
         if as_json:
             print(json.dumps(answer, ensure_ascii=False))
         else:
-            console.print(
-                f"{answer['label']}  {answer['probability']:.3f}  {answer['text']}", markup=False, highlight=False
-            )
+            console.print(printed(answer, list(columns)), markup=False, highlight=False)
 
 
 @app.command()

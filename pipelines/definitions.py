@@ -8,10 +8,11 @@ from assets.cleaned_splits import cleaned_splits
 from assets.deployed_artifact import deployed_artifact
 from assets.evaluation_report import evaluation_report
 from assets.hyperparameters import hyperparameters
+from assets.method_comparison import method_comparison
 from assets.quantized_model import quantized_model
 from assets.raw_data import raw_data
 from pipelines.executor import executor
-from pipelines.jobs import finetune
+from pipelines.jobs import compare_methods, finetune
 from pipelines.sensors import close_ended_runs
 from resources.artifact_store import ArtifactStore
 from resources.home import dagster_port, luthier_home, mlflow_port, recipes_folder
@@ -31,8 +32,9 @@ defs = dg.Definitions(
         adapter,
         evaluation_report,
         deployed_artifact,
+        method_comparison,
     ],
-    jobs=[finetune],
+    jobs=[finetune, compare_methods],
     sensors=[close_ended_runs],
     resources={
         "recipes": RecipeBook(folder=str(recipes_folder())),
@@ -46,3 +48,8 @@ defs = dg.Definitions(
 def finetune_job() -> dg.JobDefinition:
     """The job ``finetune``, for a process that runs it by itself."""
     return defs.resolve_job_def("finetune")
+
+
+def compare_methods_job() -> dg.JobDefinition:
+    """The job ``compare_methods``, for a process that runs it by itself."""
+    return defs.resolve_job_def("compare_methods")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import dagster as dg
 import psutil
@@ -52,9 +52,15 @@ def diverted_output(log: Path) -> Iterator[TextIO]:
                 os.close(original)
 
 
-def launch(name: str, *, overrides: Sequence[str] = (), selection: Sequence[dg.AssetKey] | None = None) -> Launch:
-    """Runs ``finetune`` for one recipe, or the ``selection`` of it, shows it, and waits for its end."""
-    from pipelines.definitions import finetune_job, tracking
+def launch(
+    name: str,
+    *,
+    overrides: Sequence[str] = (),
+    selection: Sequence[dg.AssetKey] | None = None,
+    job: Literal["finetune", "compare_methods"] = "finetune",
+) -> Launch:
+    """Runs a job for one recipe, or the ``selection`` of it, shows it, and waits for its end."""
+    from pipelines.definitions import compare_methods_job, finetune_job, tracking
 
     if psutil.cpu_percent(interval=0.5) > BUSY_PERCENT:
         yield_shared_cores()
@@ -72,7 +78,7 @@ def launch(name: str, *, overrides: Sequence[str] = (), selection: Sequence[dg.A
         began = time.time()
         with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
             result = dg.execute_job(
-                dg.reconstructable(finetune_job),
+                dg.reconstructable(finetune_job if job == "finetune" else compare_methods_job),
                 instance=instance,
                 run_config=run_config,
                 tags=tags,
@@ -97,14 +103,15 @@ def launch(name: str, *, overrides: Sequence[str] = (), selection: Sequence[dg.A
 
 
 def downstream_of(asset: str) -> list[dg.AssetKey]:
-    """The asset and everything after it."""
+    """The asset and everything after it, within the job ``finetune``."""
     from pipelines.definitions import defs
+    from pipelines.jobs import FINETUNED
 
     graph = defs.resolve_asset_graph()
-    known = sorted(key.to_user_string() for key in graph.get_all_asset_keys())
+    known = sorted(key.to_user_string() for key in FINETUNED.resolve(graph))
     if asset not in known:
         raise LuthierError("no such asset", received=asset, remedy=f"one of {', '.join(known)}")
-    return sorted(dg.AssetSelection.assets(asset).downstream().resolve(graph))
+    return sorted((dg.AssetSelection.assets(asset).downstream() & FINETUNED).resolve(graph))
 
 
 def upstream_of(asset: str) -> list[dg.AssetKey]:

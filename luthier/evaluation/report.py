@@ -62,8 +62,8 @@ class EvaluationReport:
 
     @property
     def selection_metric(self) -> str:
-        """What picked the checkpoint: perplexity where the deciding metric needs generated text."""
-        return "perplexity" if METRICS[self.metric].generated else self.metric
+        """What picked the checkpoint: perplexity where the task has metrics that need generated text."""
+        return "perplexity" if any(METRICS[name].generated for name in self.metrics) else self.metric
 
 
 def evaluate(

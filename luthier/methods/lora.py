@@ -37,7 +37,6 @@ Patterns = dict[Annotated[str, Field(min_length=1), AfterValidator(_compiles)], 
 class LoraSettings(PeftMethod):
     """The settings that LoRA and QLoRA share."""
 
-    kind: str = Field(description="The kind of method.")
     r: Positive = Field(default=8, description="Rank of the update.")
     alpha: Positive = Field(default=16, description="The update is scaled by alpha / r.")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout on the adapter's input.")

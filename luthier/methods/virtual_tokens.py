@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 class VirtualTokens(PeftMethod):
     """Settings of methods that put trained vectors before a text's own. They do not merge: no weight changes."""
 
-    kind: str = Field(description="The kind of method.")
     num_virtual_tokens: int = Field(default=20, ge=1, le=1024, description="Vectors read before a text's tokens.")
 
     merges: ClassVar[bool] = False

@@ -87,8 +87,11 @@ class Task(ABC):
         """Model inputs, cut to ``max_length`` tokens and not padded."""
 
     @abstractmethod
-    def collator(self, tokenizer: Any, head: Head) -> Collator:
-        """Pads a list of features to one batch with ``labels``, which the model itself never sees."""
+    def collator(self, tokenizer: Any, head: Head, config: Any) -> Collator:
+        """Pads a list of features to one batch with ``labels``, which the model itself never sees.
+
+        ``config`` is the model's.
+        """
 
     @abstractmethod
     def loss(

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from luthier.errors import NonFiniteLossError
+from luthier.training.memory import release_memory
 
 log = logging.getLogger(__name__)
 
 MetricsSink = Callable[[Mapping[str, float], int], None]
 
 SECONDS_BETWEEN_LINES = 3.0
+# Trainer sorts the rows of so many steps by length, the longest first; an epoch has so many groups at least.
+STEPS_IN_GROUP, GROUPS = 50, 4
 
 
 def numbers(entry: Mapping[str, object]) -> dict[str, float]:
@@ -115,3 +118,21 @@ class TrainingClock(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self.seconds += time.perf_counter() - self._began
+
+
+class ReleaseMemory(TrainerCallback):
+    """Gives freed memory back before the longest rows come: at the start of an epoch, and of each group of lengths."""
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self.began = state.global_step
+        self.every = max(1, min(STEPS_IN_GROUP, int(state.max_steps / args.num_train_epochs / GROUPS)))
+        release_memory("cpu")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        if (state.global_step - self.began) % self.every == 0 or control.should_evaluate:
+            release_memory("cpu")
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        release_memory("cpu")

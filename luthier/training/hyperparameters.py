@@ -1,16 +1,43 @@
 """The values one training uses, each with where it came from."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from luthier.methods import Method
-from luthier.recipe.resolving import ResolvedRecipe
+from luthier.methods.shape import DECODERS, Architecture
+from luthier.recipe.resolving import DEFAULT, ResolvedRecipe
 from luthier.recipe.schema import TrainingSection
 
 SECTIONS = ("method", "training")
+
+
+def architecture_of_base(facts: Mapping[str, Any]) -> Architecture:
+    """Which half of a transformer a base model is, or both, by the facts of its snapshot."""
+    if facts["encoder_decoder"]:
+        return "encoder-decoder"
+    return "decoder" if facts["family"] in DECODERS or facts["architecture"].endswith("ForCausalLM") else "encoder"
+
+
+def suited_to(resolved: ResolvedRecipe, architecture: Architecture) -> ResolvedRecipe:
+    """The recipe with its method's defaults for this architecture, where nobody said otherwise."""
+    recipe = resolved.recipe
+    general, origin = f"default of {recipe.method.kind}", f"default of {recipe.method.kind} for {architecture} models"
+    suited = {
+        name: value
+        for name, value in recipe.method.family_defaults.get(architecture, {}).items()
+        if resolved.origins[f"training.{name}"] in (general, DEFAULT)
+    }
+    training = TrainingSection.model_validate({**recipe.training.model_dump(), **suited})
+    return replace(
+        resolved,
+        recipe=recipe.model_copy(update={"training": training}),
+        origins={**resolved.origins, **{f"training.{name}": origin for name in suited}},
+    )
 
 
 def training_values(resolved: ResolvedRecipe) -> dict[str, Any]:

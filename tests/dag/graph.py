@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.definitions import defs
+from pipelines.jobs import FINETUNED
 from resources.artifact_store import ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -18,7 +19,9 @@ class Graph:
         self.artifacts = ArtifactStore(home=str(project / "home"))
         self.tracking = Tracking(home=str(project / "home"))
 
-    def run(self, *overrides: str, recipe: str = "tiny", select: str = "*") -> dg.ExecuteInProcessResult:
+    def run(
+        self, *overrides: str, recipe: str = "tiny", select: str | dg.AssetSelection = FINETUNED
+    ) -> dg.ExecuteInProcessResult:
         book = RecipeBook(folder=str(self.project / "recipes"), overrides=list(overrides))
         result = dg.materialize(
             list(defs.assets or []),

@@ -16,10 +16,11 @@ GRAPH = {
     "cleaned_splits": {"raw_data", "base_model"},
     "base_model": set(),
     "quantized_model": {"base_model"},
-    "hyperparameters": set(),
+    "hyperparameters": {"base_model"},
     "adapter": {"cleaned_splits", "base_model", "quantized_model", "hyperparameters"},
     "evaluation_report": {"cleaned_splits", "adapter"},
     "deployed_artifact": {"adapter", "evaluation_report"},
+    "method_comparison": {"cleaned_splits", "base_model", "quantized_model"},
 }
 HEAVY = ["torch", "transformers", "peft", "bitsandbytes", "datasets", "mlflow", "sklearn", "matplotlib", "pandas"]
 

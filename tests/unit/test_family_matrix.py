@@ -1,4 +1,4 @@
-"""Every method on every family for every task: a step, a reload that answers the same, a merge that does; or a reason."""
+"""Every method on every family for every task: a step, a reload that answers the same, a merge that does; or a why."""
 
 from functools import cache
 from pathlib import Path

@@ -1,11 +1,9 @@
 import pytest
 import torch
-import transformers
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.errors import ModelError
 from luthier.models.loading import load_model
 from luthier.tasks import TASKS
 from luthier.tasks.head import Head
@@ -53,11 +51,3 @@ def test_packed_conversations_have_the_loss_and_the_gradients_that_they_have_apa
     (expected, wanted), (found, given) = gradients(apart), gradients(shared)
     assert found == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(given, wanted, atol=1e-5, rtol=1e-4)
-
-
-def test_a_family_that_does_not_keep_conversations_apart_is_refused():
-    tokenizer = word_tokenizer(WORDS, template=CHAT_TEMPLATE)
-    collate = TASK.collator(tokenizer, HEAD, transformers.BloomConfig())
-    collate(features_of(tokenizer).to_list())
-    with pytest.raises(ModelError, match="bloom does not keep packed conversations apart"):
-        collate(TASK.packed(features_of(tokenizer), 24).to_list())

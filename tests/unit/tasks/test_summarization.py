@@ -81,6 +81,16 @@ def test_the_loss_is_the_models_own_over_the_tokens_of_all_summaries(family, tmp
     assert [len(losses) for losses in found.evidence] == labels.ne(-100).sum(dim=1).tolist()
 
 
+@pytest.mark.parametrize("head", [CAUSAL, PAIRS])
+def test_rows_without_summaries_have_prompts_and_no_features(head):
+    tokenizer = word_tokenizer(WORDS)
+    encoded = TASK.encode(table(["red"], [None]), tokenizer, head, max_length=32)
+    assert encoded.columns["row"] == []
+    assert encoded.counts["unlearnable"] == 1
+    assert len(TASK.prompts(table(["red"], [None]), tokenizer, head, max_length=32)) == 1
+    assert TASK.prompts(table([], []), tokenizer, head, max_length=32) == []
+
+
 def test_a_small_t5_trained_from_nothing_summarizes_texts_it_never_saw(fine_tuning, tmp_path):
     tokenizer = word_tokenizer(WORDS, around=AROUND["t5"])
     base = write_word_model("t5", tmp_path / "base", tokenizer)

@@ -90,13 +90,25 @@ def test_a_prompt_loses_its_beginning_and_an_answer_its_end_and_both_are_counted
     encoded = TASK.encode(rows, tokenizer, HEAD, max_length=8)
     shown = [" ".join(tokenizer.convert_ids_to_tokens(ids)) for ids in encoded.columns["input_ids"]]
     assert shown == [
-        "gold grey <|end|> <|turn|> assistant: pink <|end|>".replace("gold", "green gold"),
+        "green gold grey <|end|> <|turn|> assistant: pink <|end|>",
         "<|turn|> user: red <|end|> <|turn|> assistant: blue <|end|>",
         "<|turn|> assistant:" + " pink" * 6,
     ]
     assert learned(encoded, tokenizer)[2] == ["pink"] * 6
     expected = {"truncated_prompts": 2, "truncated_answers": 1, "template_mismatch": 0, "unlearnable": 0}
     assert encoded.counts == expected
+
+
+def test_a_conversation_cut_within_an_answer_does_not_learn_its_first_token(tokenizer):
+    encoded = TASK.encode(dialogs("gold"), tokenizer, HEAD, max_length=11)
+    words = tokenizer.convert_ids_to_tokens(encoded.columns["input_ids"][0])
+    assert words[:3] == ["blue", "pink", "<|end|>"]
+    assert learned(encoded, tokenizer) == [["pink", "<|end|>", "gold", "<|end|>"]]
+
+
+def test_a_table_without_rows_has_no_features_and_no_answers(model, tokenizer):
+    assert TASK.encode(echoes(0, seed=1), tokenizer, HEAD, max_length=32).columns["input_ids"] == []
+    assert TASK.predict(model, tokenizer, echoes(0, seed=1), HEAD, HOW).answers == []
 
 
 def test_a_row_whose_answer_is_not_found_or_not_there_is_counted_and_not_learned():
@@ -166,7 +178,13 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(shape, base, fine_
 
 @pytest.mark.parametrize("packing", [False, True])
 def test_a_model_learns_to_echo_and_does_so_for_texts_it_never_saw(packing, base, tokenizer, fine_tuning, tmp_path):
-    settings = {"epochs": 9, "learning_rate": 1e-2, "packing": packing, "batch_size": 8 if packing else 16, "group_by_length": False}
+    settings = {
+        "epochs": 9,
+        "learning_rate": 1e-2,
+        "packing": packing,
+        "batch_size": 8 if packing else 16,
+        "group_by_length": False,
+    }
     train, validation = echoes(400, seed=1), echoes(40, seed=2)
     job = fine_tuning(TASK, HEAD, "rouge_l", base, train, validation, early_stopping={"patience": 9}, **settings)
     output = tmp_path / "output"

@@ -15,7 +15,7 @@ from luthier.recipe.schema import TrainingSection
 from luthier.sources import Access, fetch
 from luthier.tasks import TASKS
 from luthier.training.compute import choose_compute
-from luthier.training.finetuning import FineTuning
+from luthier.training.job import FineTuning
 from luthier.training.tokens import write_tokens
 from tests.conftest import write_reviews
 

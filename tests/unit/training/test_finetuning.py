@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,9 +16,12 @@ from safetensors.torch import load_file
 from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
 from luthier.errors import ModelError, NonFiniteLossError
-from luthier.training import finetuning
-from luthier.training.finetuning import FineTuning, build_trainer, finetune, trainable_model
+from luthier.training import trainer as training_loop
+from luthier.training.finetuning import finetune
+from luthier.training.job import FineTuning
 from luthier.training.tokens import write_tokens
+from luthier.training.trainable import trainable_model
+from luthier.training.trainer import build_trainer, sample_of
 from tests.conftest import GOOD, PLAIN
 from tests.unit.training.conftest import TASK
 
@@ -26,10 +30,10 @@ def ignore(values, step) -> None:
     """Metrics that nobody looks at."""
 
 
-def trained(job, folder: Path, *, work: str = "work"):
+def trained(job, folder: Path):
     output = folder / "output"
     output.mkdir(parents=True)
-    facts = finetune(job, work=folder / work, output=output, on_metrics=ignore)
+    facts = finetune(job, work=folder / "work", output=output, on_metrics=ignore)
     return output, facts
 
 
@@ -99,14 +103,14 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(fine_tuning, tmp_p
 def test_a_loss_that_is_not_finite_stops_the_training_at_its_step_and_leaves_nothing(
     fine_tuning, tmp_path, monkeypatch
 ):
-    honest = finetuning.summed_loss
+    honest = training_loop.summed_loss
     calls: list[int] = []
 
-    def poisoned(*args, **kwargs):
-        calls.append(len(calls) + 1)
-        return honest(*args, **kwargs) * (torch.nan if len(calls) >= 3 else 1.0)
+    def poisoned(job, outputs, labels, num_items_in_batch=None):
+        calls.extend([len(calls) + 1] if num_items_in_batch is not None else [])
+        return honest(job, outputs, labels, num_items_in_batch) * (torch.nan if len(calls) >= 3 else 1.0)
 
-    monkeypatch.setattr(finetuning, "summed_loss", poisoned)
+    monkeypatch.setattr(training_loop, "summed_loss", poisoned)
     output = tmp_path / "output"
     output.mkdir()
     with pytest.raises(NonFiniteLossError, match="at step 3"):
@@ -133,6 +137,75 @@ def test_early_stopping_keeps_the_best_checkpoint_and_not_the_last(fine_tuning, 
     assert len(scores) == scores.index(max(scores)) + 3
 
 
+@pytest.mark.parametrize(("every", "at"), [("epoch", [11, 22]), (4, [4, 8, 12, 16, 20, 22]), (100, [22])])
+def test_validation_happens_as_often_as_asked_and_at_the_end(fine_tuning, tmp_path, every, at):
+    settings = {"epochs": 2, "evaluate_every": every, "early_stopping": {"patience": 20}}
+    output, facts = trained(fine_tuning("lora", **settings), tmp_path)
+    history = json.loads((output / "history.json").read_text())
+    assert [entry["step"] for entry in history if "eval_accuracy" in entry] == at
+    assert [entry["step"] for entry in history if "train_accuracy" in entry] == at
+    assert facts.best_step in at
+
+
+def test_scoring_training_rows_changes_nothing_that_is_trained(fine_tuning, tmp_path):
+    settings = {"epochs": 1, "evaluate_every": 3, "dropout": "model"}
+    with_them, _ = trained(fine_tuning("full", **settings), tmp_path / "with")
+    without, _ = trained(fine_tuning("full", **settings, train_sample=0), tmp_path / "without")
+    assert weights(with_them) == weights(without)
+    assert "train_loss" not in (without / "history.json").read_text()
+
+
+def test_a_sample_has_all_features_of_its_rows_and_is_the_same_each_time():
+    rows = [0, 0, 1, 2, 2, 2, 3, 4]
+    features = datasets.Dataset.from_dict({"row": rows, "length": [5, 9, 3, 4, 4, 8, 1, 2]})
+    sample = sample_of(features, 3, seed=1)
+    assert len(set(sample["row"])) == 3
+    assert all(rows.count(row) == sample["row"][:].count(row) for row in sample["row"])
+    assert sample["length"][:] == sorted(sample["length"], reverse=True)
+    assert sample["row"][:] == sample_of(features, 3, seed=1)["row"][:]
+    assert len(sample_of(features, 99, seed=1)) == len(rows)
+    assert sample_of(features, 0, seed=1) is None
+
+
+def test_minimum_change_counts_downward_for_a_metric_that_falls(fine_tuning, tmp_path):
+    job = replace(fine_tuning(early_stopping={"patience": 2, "min_delta": 0.5}), metric="perplexity")
+    trainer = build_trainer(job, trainable_model(job), tmp_path, extra=[])
+    (stopping,) = (c for c in trainer.callback_handler.callbacks if isinstance(c, transformers.EarlyStoppingCallback))
+    trainer.state.best_metric = 10.0
+    for value, failures in ((9.0, 0), (9.8, 1), (11.0, 2), (9.4, 0)):
+        stopping.check_metric_value(trainer.args, trainer.state, trainer.control, value)
+        assert stopping.early_stopping_patience_counter == failures
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 30, "learning_rate": 2e-2, "early_stopping": {"patience": 1}},
+        {"epochs": 1.5, "evaluate_every": 4},
+    ],
+)
+def test_a_training_that_ended_before_it_was_stored_is_stored_and_not_trained_on(fine_tuning, tmp_path, settings):
+    job = fine_tuning("lora", **settings)
+    first, expected = trained(job, tmp_path)
+    again = tmp_path / "again"
+    again.mkdir()
+    facts = finetune(job, work=tmp_path / "work", output=again, on_metrics=ignore)
+    assert facts.resumed_from_step == facts.steps == expected.steps
+    assert facts.stopped_early == expected.stopped_early
+    assert weights(again) == weights(first)
+    histories = [json.loads((folder / "history.json").read_text()) for folder in (first, again)]
+    assert histories[0] == histories[1]
+
+
+def test_the_facts_say_what_was_expected_and_what_was_used(fine_tuning, tmp_path):
+    _, facts = trained(fine_tuning("lora", epochs=1, gradient_accumulation=2), tmp_path)
+    assert (facts.batch_size, facts.gradient_accumulation, facts.out_of_memory_retries) == (16, 2, 0)
+    assert facts.estimate["memory_bytes"] > 0 and facts.peak_memory > 0
+    assert facts.seconds > facts.training_seconds > 0
+    assert facts.diagnosis["evidence"]
+    assert facts.loss_spikes == 0
+
+
 def test_the_weighted_loss_is_torchs_own_but_for_the_divisor():
     torch.manual_seed(1)
     logits, labels, weights = torch.randn(50, 3), torch.randint(3, (50,)), (0.3, 1.0, 4.0)
@@ -144,7 +217,7 @@ def test_the_weighted_loss_is_torchs_own_but_for_the_divisor():
     )
     rows = -logits.log_softmax(dim=1)[torch.arange(50), labels]
     assert TASK.loss(logits, labels, 200, class_weights=weights) == pytest.approx(float((of_labels * rows).sum() / 200))
-    equal = TASK.loss(logits, labels, items, class_weights=(1, 1, 1))
+    equal = TASK.loss(logits, labels, items, class_weights=(1.0, 1.0, 1.0))
     assert equal == pytest.approx(float(TASK.loss(logits, labels, items)))
 
 

@@ -1,0 +1,64 @@
+"""Texts that a model writes by itself, the likeliest token at a time."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final
+
+from luthier.tasks.task import Inference
+
+if TYPE_CHECKING:
+    import torch
+
+# All that a model's own generation_config may say otherwise.
+GREEDY: Final = {
+    "do_sample": False,
+    "num_beams": 1,
+    "min_length": 0,
+    "no_repeat_ngram_size": 0,
+    "repetition_penalty": 1.0,
+}
+
+
+def generated(
+    model: "torch.nn.Module", tokenizer: Any, prompts: Sequence[list[int]], ends: Collection[int], how: Inference
+) -> list[str]:
+    """What the model writes after each prompt until a token of ``ends``, without special tokens.
+
+    A prompt that leaves no room for an answer loses its beginning; an empty one has an empty answer. Batches have
+    prompts of one length: padding would move what methods put before a text.
+    """
+    import torch
+
+    config, device = model.config, next(model.parameters()).device
+    positions = getattr(config, "max_position_embeddings", None) or how.max_length + how.max_new_tokens
+    new = min(how.max_new_tokens, positions // 2)
+    room = how.max_length if config.is_encoder_decoder else min(how.max_length, positions - new)
+    stops = sorted({*ends, *_ends(model)})
+    settings = {**GREEDY, "max_new_tokens": new, "eos_token_id": stops, "pad_token_id": tokenizer.pad_token_id}
+    read = [prompt[-room:] for prompt in prompts]
+    found = [""] * len(prompts)
+    model.eval()
+    for chosen in _of_one_length(read, how.batch_size):
+        ids = torch.tensor([read[place] for place in chosen], device=device)
+        output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
+        begin = 1 if config.is_encoder_decoder else ids.shape[1]
+        for place, written in zip(chosen, output[:, begin:].tolist(), strict=True):
+            said = takewhile(lambda token: token not in stops, written)
+            found[place] = tokenizer.decode(list(said), skip_special_tokens=True).strip()
+    return found
+
+
+def _ends(model: Any) -> list[int]:
+    """The tokens that the model itself is made to stop at."""
+    ends = model.generation_config.eos_token_id
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def _of_one_length(prompts: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
+    places = defaultdict(list)
+    for place, prompt in enumerate(prompts):
+        places[len(prompt)].append(place)
+    for length in sorted(places.keys() - {0}):
+        for start in range(0, len(places[length]), batch_size):
+            yield places[length][start : start + batch_size]

@@ -1,0 +1,85 @@
+"""A training in a process of its own, with nothing in memory that went before."""
+
+import logging
+import multiprocessing
+from collections.abc import Callable, Mapping
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, Protocol, TypeVar
+
+from luthier.errors import LuthierError, OutOfMemoryError
+from luthier.training.callbacks import MetricsSink
+
+Result = TypeVar("Result", covariant=True)
+
+KILLED = -9
+
+
+class Work(Protocol[Result]):
+    """What is done there; it and its result can be pickled."""
+
+    def __call__(self, *, on_metrics: MetricsSink) -> Result: ...
+
+
+def in_fresh_process(work: Work[Result], *, on_metrics: MetricsSink) -> Result:
+    """The result of ``work``; its metrics and log lines arrive here as if it had run here.
+
+    Raises:
+        LuthierError: what ``work`` raised.
+        OutOfMemoryError: the process was killed.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    receiving, sending = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_serve, args=(sending, work))
+    process.start()
+    sending.close()
+    try:
+        return _answer(receiving, on_metrics)
+    except EOFError:
+        process.join()
+        if process.exitcode == KILLED:
+            raise OutOfMemoryError("the training process was killed", remedy="lower training.batch_size") from None
+        raise RuntimeError(f"the training process ended with code {process.exitcode}") from None
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _answer(receiving: Connection, on_metrics: MetricsSink) -> Any:
+    receivers: Mapping[str, Callable[..., object]] = {
+        "metrics": on_metrics,
+        "line": lambda name, level, text: logging.getLogger(name).log(level, "%s", text),
+    }
+    while True:
+        kind, *content = receiving.recv()
+        if kind in receivers:
+            receivers[kind](*content)
+        elif kind == "mistake":
+            raise content[0]
+        else:
+            return content[0]
+
+
+def _serve(sending: Connection, work: Work[Any]) -> None:
+    luthier = logging.getLogger("luthier")
+    luthier.setLevel(logging.INFO)
+    luthier.addHandler(_Lines(sending))
+    try:
+        sending.send(("result", work(on_metrics=partial(_send_metrics, sending))))
+    except LuthierError as error:
+        sending.send(("mistake", error))
+
+
+def _send_metrics(sending: Connection, values: Mapping[str, float], step: int) -> None:
+    sending.send(("metrics", dict(values), step))
+
+
+class _Lines(logging.Handler):
+    """Sends the text of each record."""
+
+    def __init__(self, sending: Connection) -> None:
+        super().__init__()
+        self.sending = sending
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sending.send(("line", record.name, record.levelno, record.getMessage()))

@@ -1,0 +1,57 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from luthier.errors import DataError, ModelError
+from luthier.models.loading import load_tokenizer
+from luthier.training.tokens import require_learnable, require_same_vocabulary, write_tokens
+from tests.unit.training.conftest import HEAD, TASK
+
+
+def counted(folder, **counts: int):
+    """Facts of 100 rows a split, with these counts in training."""
+    facts = {"train": {"rows": 100, **counts}, "validation": {"rows": 100, "unlearnable": 0}}
+    (folder / "facts.json").write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["unlearnable", "truncated_answers"])
+def test_rows_that_teach_nothing_are_refused_above_their_share_with_the_counts(tmp_path, name):
+    require_learnable(counted(tmp_path, **{name: 5}), 0.05)
+    with pytest.raises(DataError, match=r"train: 6 of 100 rows (.|\n)*training.max_length"):
+        require_learnable(counted(tmp_path, **{name: 6}), 0.05)
+    require_learnable(counted(tmp_path, **{name: 100}), 1.0)
+
+
+def rows(folder, texts: list[str]):
+    nothing = [None] * len(texts)
+    labels = [row % 2 for row in range(len(texts))]
+    table = pa.table({"text": texts, "pair": nothing, "messages": nothing, "label": labels, "label_id": labels})
+    for split in ("train", "validation"):
+        pq.write_table(table, folder / f"{split}.parquet")
+    return folder
+
+
+def test_unknown_tokens_are_counted_warned_of_and_refused_when_they_are_most(tiny_bert, tmp_path, caplog):
+    def write(texts: list[str]) -> int:
+        output = tmp_path / str(len(texts))
+        write_tokens(rows(tmp_path, texts), tiny_bert, TASK, HEAD, max_length=16, folder=output)
+        return json.loads((output / "facts.json").read_text())["train"]["unknown_tokens"]
+
+    known = "good film good story good actor"
+    assert write([known]) == 0
+    assert not caplog.records
+    assert write([known, "good ψψψ film"]) == 1
+    assert "does not know 8 %" in caplog.text
+    with pytest.raises(DataError, match=r"does not know \d+% of the tokens"):
+        write(["ψψψ φφφ χχχ ψψψ ωωω"] * 3)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(tiny_bert):
+    tokenizer = load_tokenizer(tiny_bert)
+    require_same_vocabulary(tokenizer, tiny_bert)
+    tokenizer.add_tokens([f"new{number}" for number in range(64)])
+    with pytest.raises(ModelError, match=r"more tokens than the model has embeddings(.|\n)*64 embeddings"):
+        require_same_vocabulary(tokenizer, tiny_bert)

@@ -16,7 +16,7 @@ from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe
 from luthier.recipe.validation import problems_of, without_errors
 from luthier.tasks import TASKS, Task
-from luthier.tasks.metric import METRICS
+from luthier.tasks.metric import METRICS, Metric
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -134,8 +134,10 @@ class Draft:
         if isinstance(metric, str) and metric not in valid:
             rule = f"must be a metric of {task.name if task else 'some task'}: {', '.join(valid)}"
             self.add([self.places.problem("evaluation.metric", metric, rule, nearest(metric, valid))])
-        elif isinstance(metric, str) and self.recipe:
-            self.add(target_problems(self.recipe.evaluation, self.places))
+            metric = valid[0]
+        if isinstance(metric, str):
+            target = self.layers.section("evaluation").get("target", EvaluationSection().target)
+            self.add(target_problems(METRICS[metric], target, self.places))
 
     def _method_kind(self) -> type[AnyMethod] | None:
         return METHODS.get(str(self.layers.section("method").get("kind")))
@@ -151,10 +153,9 @@ def valid_metrics(tasks: Sequence[Task], label_kind: str | None) -> list[str]:
     return list(dict.fromkeys(metric for task, kind in kinds for metric in task.metrics(kind)))
 
 
-def target_problems(evaluation: EvaluationSection, places: Places) -> list[Problem]:
+def target_problems(metric: Metric, target: object, places: Places) -> list[Problem]:
     """A target that its metric cannot have."""
-    metric = METRICS[evaluation.metric]
-    if metric.low <= evaluation.target <= metric.high:
+    if not isinstance(target, (int, float)) or metric.low <= target <= metric.high:
         return []
     rule = f"must lie between {metric.low:g} and {metric.high:g}, as {metric.title} does"
-    return [places.problem("evaluation.target", evaluation.target, rule)]
+    return [places.problem("evaluation.target", target, rule)]

@@ -70,12 +70,12 @@ def test_a_misspelt_name_gets_the_nearest_valid_one(problems, field, nearest):
 @pytest.mark.parametrize(
     ("field", "received", "rule"),
     [
-        ("base_model.source", NOTHING, "is required"),
+        ("base_model.source", NOTHING, "is required, or adapter_of"),
         ("training.epochs", "many", "must be a number"),
-        ("training.scheduler", "linaer", "must be one of linear, cosine, constant_with_warmup"),
+        ("training.scheduler", "linaer", "must be one of linear, cosine, constant, inverse_sqrt, wsd"),
         ("training.batch_size", 0, "must be greater than or equal to 1"),
         ("training.threads", "none", "must be auto or a whole number"),
-        ("evaluation.target", 84, "must be less than or equal to 1"),
+        ("evaluation.target", 84, "must lie between 0 and 1, as accuracy does"),
         ("data.split.validation", 0.5, "test + validation must be less than 1 and is 1.2"),
         ("deploy", "reviews", "must be a mapping"),
     ],

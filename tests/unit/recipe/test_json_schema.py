@@ -5,6 +5,7 @@ from typing import Any
 
 from luthier.recipe.json_schema import recipe_json_schema
 from luthier.recipe.positions import parse_value
+from luthier.tasks import TASKS
 
 EXAMPLE = Path(__file__).parents[3] / "recipes" / "reviews.yaml"
 
@@ -55,5 +56,5 @@ def test_only_task_data_and_base_model_are_required_and_the_name_is_no_key():
 def test_editors_get_tasks_and_methods_to_choose_from():
     schema = recipe_json_schema()
 
-    assert schema["properties"]["task"]["enum"] == ["text-classification"]
+    assert schema["properties"]["task"]["enum"] == list(TASKS)
     assert set(schema["properties"]["method"]["discriminator"]["mapping"]) == {"full", "lora", "qlora"}

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from luthier.methods import METHODS
+from luthier.recipe.draft import valid_metrics
 from luthier.recipe.reference import recipe_reference
 from luthier.recipe.schema import Recipe
 from luthier.tasks import TASKS
@@ -60,7 +61,7 @@ def test_nothing_occurs_that_the_schema_lacks():
 def test_a_methods_own_default_stands_beside_the_general_one():
     found = rows(recipe_reference())
 
-    assert "| `0.001`, full `0.00005`, qlora `0.0005` |" in found["training.learning_rate"]
+    assert "| `0.001`, full `0.00005`, qlora `0.0005`, bottleneck `0.003`" in found["training.learning_rate"]
     assert "| `adamw`, qlora `paged_adamw_8bit` |" in found["training.optimizer"]
     for kind, method in METHODS.items():
         for name, value in method.training_defaults.items():
@@ -74,4 +75,4 @@ def test_what_is_required_allowed_and_bounded_is_said():
     assert "| required |" in found["task"]
     assert "| number > 0, < 1 | `0.15` |" in found["data.split.test"]
     assert "| `auto` or integer ≥ 1, ≤ 4096 | `auto` |" in found["training.threads"]
-    assert all(f"`{metric}`" in found["evaluation.metric"] for task in TASKS.values() for metric in task.metrics)
+    assert all(f"`{metric}`" in found["evaluation.metric"] for metric in valid_metrics(list(TASKS.values()), None))

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from luthier.methods import METHODS
 from luthier.recipe.schema import Recipe
 from luthier.tasks import TASKS
+from luthier.tasks.metric import METRICS
 
 
 def models_below(model: type[BaseModel]) -> set[type[BaseModel]]:
@@ -57,7 +58,7 @@ def test_what_a_method_suggests_is_valid_training():
         training.model_validate(dict(method.training_defaults))
 
 
-def test_tasks_are_registered_by_name_and_default_to_a_metric_of_theirs():
+def test_tasks_are_registered_by_name_and_have_known_metrics_for_every_kind_of_label():
     for name, task in TASKS.items():
         assert task.name == name
-        assert task.default_metric in task.metrics
+        assert all(task.metrics(kind) and set(task.metrics(kind)) <= METRICS.keys() for kind in task.label_kinds)

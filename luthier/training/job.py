@@ -15,7 +15,8 @@ from luthier.training.compute import Compute
 class FineTuning:
     """Everything that decides the trained weights. ``model`` is the base snapshot or the quantized model.
 
-    ``class_weights`` go by label id; with a mean of 1 over the training rows the loss keeps its scale.
+    ``class_weights`` go by label id; with a mean of 1 over the training rows the loss keeps its scale. ``continued`` is
+    the folder of an adapter that training goes on from.
     """
 
     task: Task

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from luthier.methods import METHODS
 from luthier.recipe.json_schema import recipe_json_schema
 from luthier.recipe.positions import parse_value
 from luthier.tasks import TASKS
@@ -57,4 +58,4 @@ def test_editors_get_tasks_and_methods_to_choose_from():
     schema = recipe_json_schema()
 
     assert schema["properties"]["task"]["enum"] == list(TASKS)
-    assert set(schema["properties"]["method"]["discriminator"]["mapping"]) == {"full", "lora", "qlora"}
+    assert set(schema["properties"]["method"]["discriminator"]["mapping"]) == set(METHODS)

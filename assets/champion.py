@@ -70,7 +70,9 @@ def champion_of(recipe: str, recipes: RecipeBook, artifacts: ArtifactStore, trac
     digest = tracking.version_tags(model, version).get(DIGEST_TAG) if version else None
     if version is None or digest is None:
         raise LuthierError(
-            "no champion to start from", where=f"recipe {recipe}", remedy=f"run it until it deploys: luthier run {recipe}"
+            "no champion to start from",
+            where=f"recipe {recipe}",
+            remedy=f"run it until it deploys: luthier run {recipe}",
         )
     deployed = artifacts.open("deployed_artifact", digest)
     adapter = artifacts.open("adapter", deployed.manifest["inputs"]["adapter"])

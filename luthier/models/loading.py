@@ -41,7 +41,7 @@ def read_config(folder: Path) -> Any:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The snapshot's tokenizer, padding and cutting on the right, with a pad token (the end token where it has none)."""
+    """The snapshot's tokenizer: it pads and cuts on the right, and has a pad token (else its end token)."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     if tokenizer.pad_token is None:

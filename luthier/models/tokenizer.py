@@ -11,7 +11,9 @@ from luthier.models.loading import load_tokenizer
 def count_tokens(base: Path, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[int]:
     """Tokens of every text, or pair of texts, for the snapshot in ``base``: special ones included, nothing cut."""
     others = None if pairs is None else list(pairs)
-    tokens = _tokenizer(base)(list(texts), others, return_attention_mask=False, return_token_type_ids=False, verbose=False)
+    tokens = _tokenizer(base)(
+        list(texts), others, return_attention_mask=False, return_token_type_ids=False, verbose=False
+    )
     return [len(ids) for ids in tokens["input_ids"]]
 
 

@@ -24,6 +24,8 @@ REQUIREMENTS: Final = (
     "torch",
     "transformers",
 )
+# What MLflow calls Arrow's types.
+TYPES: Final = {"string": "string", "double": "double", "int64": "long"}
 CODE: Final = Path(__file__).with_name("scoring_model.py")
 
 
@@ -41,7 +43,7 @@ def save_package(model: Path, package: Path, serving: "Serving", rows: "pa.Table
     columns = [name for name in INPUTS if rows[name].null_count < len(rows)]
     # A conversation is all that a row needs, and so is a text that begins one.
     inputs = [ColSpec("string", name, required="messages" not in columns) for name in columns]
-    outputs = [ColSpec(str(field.type), field.name) for field in serving.outputs]
+    outputs = [ColSpec(TYPES[str(field.type)], field.name) for field in serving.outputs]
     requirements = REQUIREMENTS if serving.method is None else (*REQUIREMENTS, "peft")
     mlflow.pyfunc.save_model(
         package,

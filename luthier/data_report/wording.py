@@ -9,6 +9,8 @@ from luthier.data.splitting import SPLITS
 if TYPE_CHECKING:
     from luthier.data_report.report import DataReport
 
+# Their tasks read long texts in overlapping windows.
+WINDOWED = ("spans", "tags", "answers")
 DIVISIONS = {
     "stratified": "by chance, with every label's share kept",
     "random": "by chance alone",
@@ -72,19 +74,20 @@ def rows_sentence(report: "DataReport") -> str:
 
 
 def truncation_sentence(report: "DataReport") -> str:
-    """How many texts are cut at max_length, and the tokens that go."""
+    """How many texts are longer than max_length, and the tokens that go where such texts are cut."""
     lengths = report.lengths.values()
     rows, tokens, over, lost = (
         sum(getattr(split, name) for split in lengths) for name in ("rows", "tokens", "over", "lost")
     )
-    limit = f"longer than max_length {report.max_length:,}: truncation loses"
+    limit, windowed = f"longer than max_length {report.max_length:,}", report.facts["label_kind"] in WINDOWED
     estimated = any(split.estimated_from for split in lengths)
     if not over:
-        return f"No text {'that was measured ' if estimated else ''}is {limit} nothing."
+        return f"No text {'that was measured ' if estimated else ''}is {limit}: truncation loses nothing."
     about = "about " if estimated else ""
     texts = f"{about.capitalize()}{over:,} of {counted(rows, 'text')} ({share(over, rows)})"
-    cut = f"{about}{lost:,} of {counted(tokens, 'token')} ({share(lost, tokens)})"
-    return f"{texts} {'is' if over == 1 else 'are'} {limit} {cut}."
+    cut = f"truncation loses {about}{lost:,} of {counted(tokens, 'token')} ({share(lost, tokens)})"
+    result = "read in overlapping windows, which lose nothing" if windowed else cut
+    return f"{texts} {'is' if over == 1 else 'are'} {limit}: {result}."
 
 
 def estimate_sentence(report: "DataReport") -> str | None:

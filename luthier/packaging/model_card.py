@@ -94,6 +94,8 @@ def model_card(
         model=model,
         recipe=recipe,
         base=base,
+        base_source=_base_source(recipe),
+        data_source=_data_source(recipe),
         language=language,
         method=METHODS.get(recipe["method"]["kind"], recipe["method"]["kind"]),
         settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
@@ -139,19 +141,30 @@ def _front_matter(
         }
         for name, score in report.metrics.items()
     ]
-    data = {"name": recipe["data"]["source"], "type": recipe["data"]["source"], "split": "test"}
+    data = {"name": _data_source(recipe), "type": _data_source(recipe), "split": "test"}
     return {
         **({"language": language} if language else {}),
         **_license(base.get("license")),
         "library_name": "transformers",
         "pipeline_tag": recipe["task"],
-        "base_model": recipe["base_model"]["source"],
+        "base_model": _base_source(recipe),
         "tags": ["luthier", recipe["method"]["kind"]],
         "metrics": [result["type"] for result in results],
         "model-index": [
             {"name": model, "results": [{"task": {"type": recipe["task"]}, "dataset": data, "metrics": results}]}
         ],
     }
+
+
+def _base_source(recipe: Mapping[str, Any]) -> str:
+    base = recipe["base_model"]
+    return base.get("source") or f"champion of {base['adapter_of']}"
+
+
+def _data_source(recipe: Mapping[str, Any]) -> str:
+    """All addresses, as one text."""
+    given = [recipe["data"].get(name) or [] for name in ("source", "train", "validation", "test")]
+    return ", ".join(address for part in given for address in ([part] if isinstance(part, str) else part))
 
 
 def _license(stated: str | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from luthier.models.loading import load_tokenizer
 from luthier.packaging.merging import load_servable
 from luthier.tasks import TASKS
 from luthier.tasks.head import Head, HeadKind, Problem
+from luthier.tasks.language_modeling import LanguageModeling
 from luthier.tasks.task import Inference, Predictions
 
 INPUTS: Final = ("text", "pair", "messages")
@@ -25,13 +26,16 @@ OUTPUTS: Final[Mapping[Problem | HeadKind, pa.Schema]] = {
     "multi_label_classification": pa.schema({"labels": pa.string(), "probabilities": pa.string()}),
     "regression": pa.schema({"value": pa.float64()}),
     "token-classification": pa.schema({"spans": pa.string()}),
-    "question-answering": pa.schema({"answer": pa.string(), "score": pa.float64()}),
+    "question-answering": pa.schema(
+        {"answer": pa.string(), "score": pa.float64(), "start": pa.int64(), "end": pa.int64()}
+    ),
     "causal-lm": pa.schema(_TEXT),
     "seq2seq-lm": pa.schema(_TEXT),
 }
 """The columns of an answer; labels, probabilities and spans are JSON.
 
-The score of question answering is the probability of the best answer, which is low where none is given.
+The score of question answering is the probability of the best answer, which is low where none is given. The answer is
+``text[start:end]``; both are 0 where none is given.
 """
 
 
@@ -78,14 +82,31 @@ class ServedModel:
         """The columns of ``OUTPUTS`` for rows of some of the columns of ``INPUTS``.
 
         Raises:
-            DataError: a row has no text, no pair beside rows that have one, or messages that are no conversation.
+            DataError: a row has no text, no pair beside rows that have one, or messages that are no conversation or
+                one that the model's chat template refuses.
         """
         if not len(given):
             return self.serving.outputs.empty_table()
-        found = self.predict(rows_of(given), self.serving.inference(generated_rows=len(given)))
+        rows = rows_of(given)
+        self._require_prompts(rows)
+        found = self.predict(rows, self.serving.inference(generated_rows=len(given)))
         pairs = zip(found.answers, found.evidence, strict=True)
         columns = [_columns(answer, evidence, self.serving.head) for answer, evidence in pairs]
         return pa.Table.from_pylist(columns, schema=self.serving.outputs)
+
+    def _require_prompts(self, rows: pa.Table) -> None:
+        """Refuses what the chat template does: its answer would be empty, as if the model had nothing to say."""
+        task = TASKS[self.serving.task]
+        if not isinstance(task, LanguageModeling):
+            return
+        prompts = task.prompts(rows, self.tokenizer, self.serving.head, max_length=self.serving.max_length)
+        if [] in prompts:
+            number = prompts.index([])
+            raise DataError(
+                f"the model's chat template refuses the conversation of row {number}",
+                received=rows["messages"][number].as_py() or rows["text"][number].as_py(),
+                remedy="let user and assistant take turns, the user first; leave a system message out",
+            )
 
 
 def rows_of(given: pa.Table) -> pa.Table:
@@ -133,7 +154,8 @@ def _columns(answer: Any, evidence: np.ndarray, head: Head) -> dict[str, Any]:
         case "token-classification":
             return {"spans": _json(answer)}
         case "question-answering":
-            return {"answer": answer, "score": evidence[0] * evidence[1]}
+            start, end = evidence[4:].astype(int)
+            return {"answer": answer, "score": evidence[0] * evidence[1], "start": start, "end": end}
         case _:
             return {"answer": answer}
 

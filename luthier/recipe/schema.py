@@ -34,7 +34,7 @@ class BaseModelSection(Section):
     )
     continued: Literal["merged", "adapter"] = Field(
         default="merged",
-        description="With adapter_of: the champion merged to one model under a new adapter, or its own adapter trained on.",
+        description="With adapter_of: the champion merged to one model, or its own adapter trained on.",
     )
 
     @property

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_TOKENS = 128
 # The logit of positions that no answer may start or end at.
 NEVER = -1e9
+# Windows that show the same words of a repetitive text differ by rounding alone: the first of them answers.
+TIED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ class Passage:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The best answer of one window, its start and end logits, and those of no answer.
+    """The best answer of one window and its place in the passage, its start and end logits, and those of no answer.
 
     ``masses`` are log-sum-exp of the start and of the end logits that were in question.
     """
 
     text: str
+    place: Place
     start: float
     end: float
     null: float
@@ -49,7 +52,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Found:
-    """An answer, empty where there is none, and float32 [start and end probability, best and null score]."""
+    """An answer, empty where there is none, and its evidence.
+
+    That is float32 [start and end probability, best and null score, first character and the first after it]; both
+    characters are 0 where there is none. Texts of up to 16 million characters have places that float32 holds.
+    """
 
     text: str
     evidence: "np.ndarray"
@@ -71,9 +78,11 @@ def candidates(starts: "np.ndarray", ends: "np.ndarray", passages: Sequence[Pass
     found = []
     for window, passage in enumerate(passages):
         span = passage.offsets[first[window] - passage.first : last[window] - passage.first + 1]
+        place = _without_space(passage.text, span[0][0], span[-1][1]) if span else (0, 0)
         found.append(
             Candidate(
-                text=passage.text[span[0][0] : span[-1][1]].strip() if span else "",
+                text=passage.text[slice(*place)],
+                place=place,
                 start=float(inside[0][window, first[window]]),
                 end=float(inside[1][window, last[window]]),
                 null=float(null[window]),
@@ -90,8 +99,18 @@ def decided(windows: Sequence[Candidate]) -> Found:
     best = max(windows, key=lambda candidate: candidate.score)
     null = min(candidate.null for candidate in windows)
     starts, ends = (np.logaddexp.reduce([c.masses[side] for c in windows]) for side in (0, 1))
-    evidence = np.array([np.exp(best.start - starts), np.exp(best.end - ends), best.score, null], dtype=np.float32)
-    return Found("" if null > best.score else best.text, evidence)
+    answered = null <= best.score
+    place = min(c.place for c in windows if c.text == best.text and c.score > best.score - TIED) if answered else (0, 0)
+    numbers = [np.exp(best.start - starts), np.exp(best.end - ends), best.score, null, *place]
+    return Found(best.text if answered else "", np.array(numbers, dtype=np.float32))
+
+
+def _without_space(text: str, start: int, end: int) -> Place:
+    """The place without white space at its ends; (0, 0) where nothing else is there."""
+    shown = text[start:end]
+    inner = shown.strip()
+    first = start + len(shown) - len(shown.lstrip())
+    return (first, first + len(inner)) if inner else (0, 0)
 
 
 def _shown(passages: Sequence[Passage], tokens: int) -> "np.ndarray":

@@ -81,6 +81,8 @@ def prompt_text(tokenizer: Any, messages: Sequence[Message]) -> str | None:
 def end_of_turn(tokenizer: Any) -> int:
     """The token that the template puts after an answer; for chat models often not the tokenizer's end token.
 
+    A space that stands before it would end answers at their own spaces.
+
     Raises:
         ModelError: the template puts nothing there, so that a model would never learn to stop.
     """
@@ -94,7 +96,7 @@ def end_of_turn(tokenizer: Any) -> int:
             received=found.text if found else tokenizer.chat_template,
             remedy="choose a base whose tokenizer has an end token and a template that writes it after each answer",
         )
-    return ids[0]
+    return next((token for token in ids if token in tokenizer.all_special_ids), ids[0])
 
 
 def _written(tokenizer: Any, messages: Sequence[Message], *, ask: bool = False) -> str:

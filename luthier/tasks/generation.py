@@ -31,9 +31,10 @@ def generated(
     import torch
 
     config, device = model.config, next(model.parameters()).device
-    positions = getattr(config, "max_position_embeddings", None) or how.max_length + how.max_new_tokens
+    most = getattr(config, "max_position_embeddings", None)
+    positions = most - _virtual_tokens(model) if most else how.max_length + how.max_new_tokens
     new = min(how.max_new_tokens, positions // 2)
-    room = how.max_length if config.is_encoder_decoder else min(how.max_length, positions - new)
+    room = min(how.max_length, positions if config.is_encoder_decoder else positions - new)
     stops = sorted({*ends, *_ends(model)})
     settings = {**GREEDY, "max_new_tokens": new, "eos_token_id": stops, "pad_token_id": tokenizer.pad_token_id}
     read = [prompt[-room:] for prompt in prompts]
@@ -47,6 +48,12 @@ def generated(
             said = takewhile(lambda token: token not in stops, written)
             found[place] = tokenizer.decode(list(said), skip_special_tokens=True).strip()
     return found
+
+
+def _virtual_tokens(model: Any) -> int:
+    """How many positions a method takes before the text's own."""
+    adapters = getattr(model, "peft_config", {}).values()
+    return sum(adapter.num_virtual_tokens for adapter in adapters if adapter.is_prompt_learning)
 
 
 def _ends(model: Any) -> list[int]:

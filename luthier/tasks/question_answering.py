@@ -120,7 +120,7 @@ class QuestionAnswering(Task):
     def predict(
         self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference
     ) -> Predictions:
-        """Evidence: the probabilities of the best start and end in the whole text, the scores of best and no answer."""
+        """Evidence: as ``Found`` has it, of the whole text."""
         texts = rows["text"].to_pylist()
         given, _ = _windows(rows, tokenizer, how.max_length)
         found: list[list[Candidate]] = [[] for _ in texts]

@@ -48,7 +48,11 @@ class Estimate:
 
 
 def estimate_training(trainer: SummedLossTrainer) -> Estimate:
-    """Memory, time and disk of a training that is about to begin."""
+    """Memory, time and disk of a training that is about to begin.
+
+    Raises:
+        ResourceError: there is not enough memory or disk.
+    """
     job, model = trainer.job, trainer.model
     trained = FLOAT * sum(p.numel() for p in model.parameters() if p.requires_grad)
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
@@ -64,15 +68,11 @@ def estimate_training(trainer: SummedLossTrainer) -> Estimate:
         "activations": round(activations * OVERHEAD[job.compute.device]),
         "kernels": KERNELS * len(set(trainer.train_dataset["length"])) if job.compute.device == "cpu" else 0,
     }
-    stored = trained + trained // FLOAT * _state_bytes(job)
-    return Estimate(
-        memory_bytes=sum(parts.values()),
-        seconds=_seconds(trainer, speed(trainer)),
-        # One more checkpoint is written before the oldest goes; then the output.
-        disk_bytes=(CHECKPOINTS + 1) * stored + trained,
-        present=present,
-        parts=parts,
-    )
+    memory = sum(parts.values())
+    # One more checkpoint is written before the oldest goes; then the output.
+    disk = (CHECKPOINTS + 1) * (trained + parts["optimizer"]) + trained
+    require_room(memory - present, disk, job.compute.device, Path(trainer.args.output_dir))
+    return Estimate(memory, _seconds(trainer, speed(trainer)), disk, present, parts)
 
 
 def require_weights_fit(job: FineTuning) -> None:
@@ -81,14 +81,14 @@ def require_weights_fit(job: FineTuning) -> None:
     _require("memory", stored, available_memory(job.compute.device), "choose a smaller base model, or method qlora")
 
 
-def require_room(estimate: Estimate, device: str, work: Path) -> None:
+def require_room(memory: int, disk: int, device: str, work: Path) -> None:
     """Raises a ResourceError where memory or disk will not do; warns where they may not."""
     smaller = (
         "lower training.batch_size and raise training.gradient_accumulation, set training.activation_checkpointing, "
         "lower training.max_length, or choose a PEFT method"
     )
-    _require("memory", estimate.memory_bytes - estimate.present, available_memory(device), smaller)
-    _require("disk", estimate.disk_bytes, shutil.disk_usage(work).free, "free some, or choose a PEFT method")
+    _require("memory", memory, available_memory(device), smaller)
+    _require("disk", disk, shutil.disk_usage(work).free, "free some, or choose a PEFT method")
 
 
 def in_megabytes(count: int) -> str:

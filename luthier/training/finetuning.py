@@ -14,7 +14,7 @@ from luthier.evaluation.plots import loss_and_metric_curves
 from luthier.training.callbacks import MetricsSink, ReportMetrics, ReportProgress, TrainingClock
 from luthier.training.checkpoints import last_complete
 from luthier.training.diagnosis import diagnose
-from luthier.training.estimate import estimate_training, in_megabytes, require_room, require_weights_fit
+from luthier.training.estimate import estimate_training, in_megabytes, require_weights_fit
 from luthier.training.facts import TrainingFacts
 from luthier.training.fresh_process import in_fresh_process
 from luthier.training.job import FineTuning
@@ -72,7 +72,12 @@ def train_once(
     reports = [ReportProgress(job.selection_metric), ReportMetrics(on_metrics), clock]
     trainer = build_trainer(job, trainable_model(job), work, extra=reports)
     estimate = estimate_training(trainer)
-    require_room(estimate, job.compute.device, work)
+    log.info(
+        "expected: %s of memory, %.0f s, %s of disk",
+        in_megabytes(estimate.memory_bytes),
+        estimate.seconds,
+        in_megabytes(estimate.disk_bytes),
+    )
     with memory_watched(job.training, estimate):
         found = _fitted(job, trainer, clock, work=work, output=output)
         # The model that was trained goes before the one that was stored comes.
@@ -92,10 +97,10 @@ def train_once(
     )
     (output / "facts.json").write_text(json.dumps(asdict(facts), indent=2))
     log.info(
-        "memory %s of an estimated %s, %.0f s of %.0f s",
+        "used: %s of memory, %.0f s (expected: %s, %.0f s)",
         in_megabytes(facts.peak_memory),
-        in_megabytes(estimate.memory_bytes),
         facts.seconds,
+        in_megabytes(estimate.memory_bytes),
         estimate.seconds,
     )
     return facts

@@ -143,10 +143,13 @@ def test_a_planted_leak_stops_the_run_before_training(graph, tiny_bert, write_re
 def test_a_loss_that_is_not_finite_fails_its_check_and_leaves_no_adapter(graph, tiny_bert, write_recipe, monkeypatch):
     import torch
 
-    from luthier.training import finetuning
+    from luthier.training import trainer
+
+    def poisoned(job, outputs, labels, num_items_in_batch=None):
+        return outputs["logits"].sum() * torch.nan
 
     write_recipe(base=tiny_bert)
-    monkeypatch.setattr(finetuning, "mean_loss", lambda outputs, labels, **_: outputs["logits"].sum() * torch.nan)
+    monkeypatch.setattr(trainer, "summed_loss", poisoned)
     result = graph.run()
     assert not result.success
     assert checks(result)["loss_is_finite"] is False

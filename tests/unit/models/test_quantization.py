@@ -5,8 +5,11 @@ import torch
 from safetensors import safe_open
 
 from luthier.methods.qlora import Quantization
-from luthier.models.loading import load_classifier, load_encoder
+from luthier.models.loading import load_encoder, load_model
 from luthier.models.quantization import dequantize, write_quantized_model
+from luthier.tasks.head import Head
+
+HEAD = Head("sequence-classification", ("a", "b"), "single_label_classification")
 
 
 @pytest.mark.parametrize("kind", ["nf4", "fp4"])
@@ -36,7 +39,7 @@ def test_weights_are_stored_in_4_bits_and_the_head_stays_out(tiny_llama, tmp_pat
     assert (weight.dtype, weight.numel()) == (torch.uint8, 64 * 64 // 2)
     config = json.loads((tmp_path / "config.json").read_text())["quantization_config"]
     assert config["bnb_4bit_use_double_quant"] is True
-    model = load_classifier(tmp_path, ["a", "b"], dtype=torch.bfloat16, attention="eager")
+    model = load_model(tmp_path, HEAD, dtype=torch.bfloat16, attention="eager")
     assert type(model.score) is torch.nn.Linear
     assert model.score.weight.dtype == torch.float32
 
@@ -53,7 +56,7 @@ def test_dequantized_layers_compute_what_the_4_bit_ones_did(tiny_llama, tmp_path
 
 def test_gradients_pass_4_bit_layers_after_an_evaluation_as_before_it(tiny_llama, tmp_path):
     write_quantized_model(tiny_llama, Quantization(), tmp_path)
-    model = load_classifier(tmp_path, ["a", "b"], dtype=torch.bfloat16, attention="eager")
+    model = load_model(tmp_path, HEAD, dtype=torch.bfloat16, attention="eager")
     embeddings = model.get_input_embeddings().weight
     model.requires_grad_(False)
     embeddings.requires_grad_(True)

@@ -29,9 +29,9 @@ def test_columns_that_are_missing_or_not_read_are_named(given, known, said):
     [
         ({"text": "a film", "label": "good", "probability": 0.98765}, ["text"], "good  0.988  a film"),
         (
-            {"text": "Ann left.", "pair": "who?", "answer": "Ann", "score": 0.5},
+            {"text": "Ann left.", "pair": "who?", "answer": "Ann", "score": 0.5, "start": 0, "end": 3},
             ["text", "pair"],
-            "Ann  0.500  Ann left.  who?",
+            "Ann  0.500  0  3  Ann left.  who?",
         ),
         ({"text": "Hi", "answer": "Hello"}, ["text"], "Hello  Hi"),
     ],

@@ -162,7 +162,7 @@ def test_the_best_answer_is_inside_the_text_and_ends_after_it_starts():
     passage = Passage("a b c", 2, [(0, 1), (2, 3), (4, 5)])
     starts, ends = logits_of(6, _1=9, _4=3, _3=2), logits_of(6, _5=9, _3=5, _4=1)
     (found,) = candidates(starts, ends, [passage])
-    assert (found.text, found.start, found.end, found.null) == ("b", 2, 5, 0)
+    assert (found.text, found.place, found.start, found.end, found.null) == ("b", (2, 3), 2, 5, 0)
 
 
 def test_the_search_finds_what_trying_every_span_finds():
@@ -191,7 +191,26 @@ def test_the_surest_window_answers_and_no_answer_must_be_preferred_by_all():
     assert decided(sure + unsure).text == "a b"
     e = math.exp
     start = e(4) / (e(3) + e(4) + e(0) + e(9) + e(0) + e(1))
-    assert decided(sure + unsure).evidence == pytest.approx([start, start, 8, 6], rel=1e-5)
+    assert decided(sure + unsure).evidence == pytest.approx([start, start, 8, 6, 0, 3], rel=1e-5)
+    assert decided(unsure).evidence[4:].tolist() == [0, 0]
+
+
+def test_the_place_of_an_answer_is_without_white_space_and_the_first_of_places_that_tie():
+    again = Passage("so  so ", 1, [(3, 7)]), Passage("so  so ", 1, [(0, 2)])
+    later, first = (candidates(logits_of(2, _1=4), logits_of(2, _1=4), [passage]) for passage in again)
+    assert [found.place for found in later + first] == [(4, 6), (0, 2)]
+    assert decided(later + first).evidence[4:].tolist() == decided(first + later).evidence[4:].tolist() == [0, 2]
+
+
+def test_a_long_text_has_the_answer_at_its_place(tmp_path):
+    base = write_tiny_model("bert", tmp_path)
+    model = load_model(base, HEAD, dtype=torch.float32, attention="eager")
+    rows = pa.concat_tables([marked(20, seed=5), row("the story was a bad scene " * 9)])
+    found = TASK.predict(model, load_tokenizer(base), rows, HEAD, Inference(24))
+    places = [evidence[4:].astype(int) for evidence in found.evidence]
+    texts = rows["text"].to_pylist()
+    assert [text[start:end] for text, (start, end) in zip(texts, places, strict=True)] == found.answers
+    assert any(found.answers)
 
 
 def test_a_window_without_text_has_no_answer():
@@ -217,7 +236,7 @@ def test_prediction_and_validation_give_the_same_answers(fine_tuning, tmp_path, 
     found = TASK.predict(trainer.model, load_tokenizer(base), rows, HEAD, Inference(40, batch_size=7))
     for metric in ("squad_f1", "exact_match"):
         assert scores[f"eval_{metric}"] == pytest.approx(point(metric, *TASK.compared(metric, rows, found, HEAD)))
-    assert all(row.dtype == np.float32 and row.shape == (4,) and (row[:2] >= 0).all() for row in found.evidence)
+    assert all(row.dtype == np.float32 and row.shape == (6,) and (row[:2] >= 0).all() for row in found.evidence)
 
 
 def test_the_answer_to_a_row_does_not_depend_on_the_rows_beside_it(tmp_path):

@@ -5,7 +5,8 @@ import torch
 
 from luthier.errors import ResourceError
 from luthier.training import estimate
-from luthier.training.estimate import Estimate, estimate_training, padded_tokens, require_room, require_weights_fit
+from luthier.training.estimate import estimate_training, padded_tokens, require_room, require_weights_fit
+from luthier.training.finetuning import finetune
 from luthier.training.probe import kept_memory
 from luthier.training.trainable import trainable_model
 from luthier.training.trainer import SummedLossTrainer, build_trainer
@@ -89,20 +90,24 @@ def test_a_batch_is_padded_to_its_longest_row():
     assert padded_tokens([1, 2, 3, 9, 9], 2) == 2 * 2 + 2 * 9 + 9
 
 
-def needing(memory: int, disk: int = 0) -> Estimate:
-    return Estimate(memory_bytes=memory + 500, seconds=1.0, disk_bytes=disk, present=500, parts={})
-
-
 def test_a_training_that_cannot_fit_is_refused_and_one_that_hardly_does_is_warned_of(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(estimate, "available_memory", lambda device: 1_000_000_000)
-    require_room(needing(990_000_000), "cpu", tmp_path)
+    require_room(990_000_000, 0, "cpu", tmp_path)
     assert not caplog.records
-    require_room(needing(1_200_000_000), "cpu", tmp_path)
+    require_room(1_200_000_000, 0, "cpu", tmp_path)
     assert "may fail" in caplog.text
     with pytest.raises(ResourceError, match=r"1,300 MB of memory, and 1,000 MB are free(.|\n)*training.batch_size"):
-        require_room(needing(1_300_000_000), "cpu", tmp_path)
+        require_room(1_300_000_000, 0, "cpu", tmp_path)
     with pytest.raises(ResourceError, match="of disk"):
-        require_room(needing(0, disk=10**18), "cpu", tmp_path)
+        require_room(0, 10**18, "cpu", tmp_path)
+
+
+def test_a_training_that_cannot_fit_is_refused_before_its_first_step(fine_tuning, tmp_path, monkeypatch):
+    monkeypatch.setattr(estimate, "available_memory", lambda device: 500_000)
+    monkeypatch.setattr(estimate, "speed", None)
+    with pytest.raises(ResourceError, match="of memory"):
+        finetune(fine_tuning(), work=tmp_path / "work", output=tmp_path, on_metrics=lambda *_: None)
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_a_model_larger_than_the_memory_is_not_even_loaded(fine_tuning, tmp_path, monkeypatch):

@@ -27,13 +27,15 @@ class Champion:
 
     @property
     def lineage(self) -> dict[str, str]:
-        """Where a model that starts from it comes from."""
+        """Where a model that starts from it comes from; the license of its base is that of what is made of it."""
+        base = self.base_model.facts["provenance"]
         return {
             "adapter_of": self.recipe,
             "champion": f"{self.model} version {self.version}",
             "deployed_artifact": self.deployed.digest,
             "adapter": self.adapter.digest,
-            **{f"base_{name}": value for name, value in self.base_model.facts["provenance"].items()},
+            **{f"base_{name}": value for name, value in base.items()},
+            **({"license": base["license"]} if "license" in base else {}),
         }
 
     def snapshot(self, continued: str, artifacts: ArtifactStore) -> Artifact:

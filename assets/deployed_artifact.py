@@ -49,11 +49,15 @@ def deployed_artifact(
         require_same("adapter", adapter, evaluation_report)
         origin = origin_of(adapter, artifacts)
         method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
+        # As it was evaluated, whatever the recipe says by now.
+        evaluated = evaluation_report.manifest["inputs"]
         job = Deployment(
             recipe=resolved,
+            task=evaluated["task"],
             method=method,
-            head=head_of(resolved.recipe.task, origin.cleaned_splits, origin.base_model),
+            head=head_of(evaluated["task"], origin.cleaned_splits, origin.base_model),
             max_length=training.max_length,
+            max_new_tokens=evaluated["evaluation"]["max_new_tokens"],
             splits=origin.cleaned_splits.folder,
             base=origin.base_model.folder,
             model=origin.model.folder,

@@ -46,9 +46,9 @@ def evaluation_report(
         require_same("cleaned_splits", cleaned_splits, adapter)
         origin = origin_of(adapter, artifacts)
         method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
-        evaluation = resolved.recipe.evaluation
+        evaluation, task = resolved.recipe.evaluation, adapter.manifest["inputs"]["task"]
         inputs = {
-            "task": resolved.recipe.task,
+            "task": task,
             "cleaned_splits": cleaned_splits.digest,
             "adapter": adapter.digest,
             "evaluation": evaluation.model_dump(mode="json"),
@@ -56,8 +56,8 @@ def evaluation_report(
         digests = {**{name: adapter.manifest["inputs"][name] for name in UPSTREAM}, "adapter": adapter.digest}
         job = Assessment(
             recipe=resolved.name,
-            task=TASKS[resolved.recipe.task],
-            head=head_of(resolved.recipe.task, cleaned_splits, origin.base_model),
+            task=TASKS[task],
+            head=head_of(task, cleaned_splits, origin.base_model),
             method=method,
             evaluation=evaluation,
             inference=Inference(

@@ -31,6 +31,8 @@ from luthier.recipe.loading import load_recipe
 from luthier.recipe.schema import Recipe
 from luthier.sources import Access, fetch
 from luthier.tasks import TASKS
+from luthier.tasks.head import Head
+from luthier.tasks.task import Inference
 from luthier.training.compute import choose_compute
 from luthier.training.finetuning import FineTuning, finetune
 from luthier.training.tokens import write_tokens
@@ -59,11 +61,12 @@ def write_naive_splits(raw: Path, folder: Path, recipe: Recipe, work: Path) -> N
 
 def trained(recipe: Recipe, splits: Path, base: Path, work: Path) -> np.ndarray:
     """The fine-tuned model's predictions on the test rows, as ids."""
-    task, labels = TASKS[recipe.task], tuple(read_facts(splits / "facts.json")["labels"])
-    write_tokens(splits, base, task, max_length=recipe.training.max_length, folder=work / "tokens")
+    task = TASKS[recipe.task]
+    head = head_of(recipe, splits)
+    write_tokens(splits, base, task, head, max_length=recipe.training.max_length, folder=work / "tokens")
     job = FineTuning(
         task=task,
-        labels=labels,
+        head=head,
         metric=recipe.evaluation.metric,
         method=recipe.method,
         training=recipe.training,
@@ -73,10 +76,15 @@ def trained(recipe: Recipe, splits: Path, base: Path, work: Path) -> np.ndarray:
     )
     (work / "tuned").mkdir()
     finetune(job, work=work / "checkpoints", output=work / "tuned", on_metrics=lambda values, step: None)
-    model = load_reference(job.method, base, work / "tuned", labels)
-    texts = pq.read_table(splits / "test.parquet")["text"].to_pylist()
-    tokenizer, length = load_tokenizer(base), recipe.training.max_length
-    return task.probabilities(model, tokenizer, texts, max_length=length).argmax(axis=1)
+    model, test = load_reference(job.method, base, work / "tuned", head), pq.read_table(splits / "test.parquet")
+    answers = task.predict(model, load_tokenizer(base), test, head, Inference(recipe.training.max_length))
+    return np.stack(list(answers.evidence)).argmax(axis=1)
+
+
+def head_of(recipe: Recipe, splits: Path) -> Head:
+    """What the labels of these splits need of a model."""
+    labels = read_facts(splits / "facts.json")["labels"]
+    return TASKS[recipe.task].head(labels, recipe.data.label_kind, encoder_decoder=False)
 
 
 def report(name: str, splits: Path, predictions: dict[str, np.ndarray]) -> None:
@@ -112,7 +120,8 @@ def main() -> None:
         write_cleaned_splits(work / "raw", work / "honest", recipe.data)
         for name in ("naive", "honest"):
             train, test = (pq.read_table(work / name / f"{split}.parquet") for split in ("train", "test"))
-            words = tfidf(train["text"].to_pylist(), train["label_id"].to_numpy(), test["text"].to_pylist())
+            texts = [table["text"].to_pylist() for table in (train, test)]
+            words = tfidf(texts[0], train["label_id"].to_numpy(), texts[1], head_of(recipe, work / name)).argmax(axis=1)
             (work / f"{name} training").mkdir()
             tuned = trained(recipe, work / name, work / "base", work / f"{name} training")
             report(name, work / name, {"tf-idf": words, "fine-tuned": tuned})

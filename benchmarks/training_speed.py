@@ -34,8 +34,14 @@ def prepare(work: Path) -> None:
     write_raw_data([rows], work / "raw", required_columns=recipe.data.columns.required)
     write_cleaned_splits(work / "raw", work / "splits", recipe.data)
     write_base_model(fetch(recipe.base_model.source, access), work / "base")
-    length = recipe.training.max_length
-    write_tokens(work / "splits", work / "base", TASKS[recipe.task], max_length=length, folder=work / "tokens")
+    task, length = TASKS[recipe.task], recipe.training.max_length
+    write_tokens(work / "splits", work / "base", task, head_of(recipe), max_length=length, folder=work / "tokens")
+
+
+def head_of(recipe):
+    from luthier.tasks import TASKS
+
+    return TASKS[recipe.task].head(recipe.data.labels, recipe.data.label_kind, encoder_decoder=False)
 
 
 def shipped_recipe():
@@ -46,10 +52,12 @@ def shipped_recipe():
 
 def measure(way: str, work: Path, *, rows: int | None, epochs: float, seed: int, accuracy: bool) -> dict[str, float]:
     """Rows per second of the training loop, and test accuracy in float32 when asked."""
+    import numpy as np
     import pyarrow.parquet as pq
     import torch
 
     from luthier.models.loading import load_tokenizer
+    from luthier.tasks.task import Inference
     from luthier.training.callbacks import TrainingClock
 
     recipe = shipped_recipe()
@@ -65,9 +73,9 @@ def measure(way: str, work: Path, *, rows: int | None, epochs: float, seed: int,
     if accuracy:
         test = pq.read_table(work / "splits" / "test.parquet")
         model = trainer.model.to(torch.float32)
-        tokenizer, length = load_tokenizer(work / "base"), recipe.training.max_length
-        answers = job.task.probabilities(model, tokenizer, test["text"].to_pylist(), max_length=length)
-        found["accuracy"] = float((answers.argmax(axis=1) == test["label_id"].to_numpy()).mean())
+        tokenizer, how = load_tokenizer(work / "base"), Inference(recipe.training.max_length)
+        answers = job.task.predict(model, tokenizer, test, job.head, how).answers
+        found["accuracy"] = float(np.mean(np.array(answers) == test["label"].to_numpy()))
     return found
 
 
@@ -79,10 +87,9 @@ def fine_tuning(way: str, work: Path, *, epochs: float, seed: int):
     recipe = shipped_recipe()
     dropout = "model" if way.endswith("model dropout") else recipe.training.dropout
     training = recipe.training.model_copy(update={"epochs": epochs, "seed": seed, "dropout": dropout})
-    labels = tuple(recipe.data.labels)
     metric, compute = recipe.evaluation.metric, choose_compute(training, recipe.method)
     task, method = TASKS[recipe.task], recipe.method
-    return FineTuning(task, labels, metric, method, training, compute, work / "base", work / "tokens")
+    return FineTuning(task, head_of(recipe), metric, method, training, compute, work / "base", work / "tokens")
 
 
 def luthier_trainer(job, scratch: Path, clock):
@@ -100,7 +107,7 @@ def plain_trainer(job, scratch: Path, clock):
     from luthier.training.tokens import read_tokens
 
     transformers.set_seed(job.training.seed)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(job.model, num_labels=len(job.labels))
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(job.model, num_labels=len(job.head.labels))
     method = job.method
     config = peft.LoraConfig(
         task_type="SEQ_CLS", r=method.r, lora_alpha=method.alpha, target_modules=method.target_modules

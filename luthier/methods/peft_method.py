@@ -45,7 +45,8 @@ class PeftMethod(BaseMethod):
     def continue_from(self, model: "torch.nn.Module", tuned: Path) -> None:
         import peft
 
-        written = json.loads((tuned / "adapter_config.json").read_text())
+        stored = tuned / "adapter_config.json"
+        written = json.loads(stored.read_text()) if stored.is_file() else {"peft_type": "FULL"}
         config = model.peft_config["default"]
         if written["peft_type"] != config.peft_type or not self.stored_as_trained:
             raise ModelError(

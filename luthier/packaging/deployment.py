@@ -41,9 +41,11 @@ class Deployment:
     """What is packaged: the folders of the artifacts it comes from, and how it is asked."""
 
     recipe: ResolvedRecipe
+    task: str
     method: Method
     head: Head
     max_length: int
+    max_new_tokens: int
     splits: Path
     base: Path
     model: Path
@@ -53,10 +55,10 @@ class Deployment:
     @property
     def serving(self) -> Serving:
         return Serving(
-            task=self.recipe.recipe.task,
+            task=self.task,
             head=self.head,
             max_length=self.max_length,
-            max_new_tokens=self.recipe.recipe.evaluation.max_new_tokens,
+            max_new_tokens=self.max_new_tokens,
             method=None if self.method.merges else self.method,
         )
 

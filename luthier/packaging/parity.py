@@ -29,8 +29,15 @@ def require_parity(
     """Compares the answers and the evidence of each row.
 
     Raises:
-        ParityError: an answer differs although the reference was not tied, or evidence does beyond ``tolerance``.
+        ParityError: an answer differs although the reference was not tied, or evidence does beyond ``tolerance``; or
+            no row has evidence, so that nothing could differ.
     """
+    if not any(known.size for known in expected.evidence):
+        raise ParityError(
+            f"nothing shows that the {form} model answers as the trained one",
+            received=f"{len(expected.evidence)} validation rows without a probability or a likelihood",
+            remedy="give validation rows that the model can learn from",
+        )
     rows = list(zip(expected.answers, expected.evidence, received.answers, received.evidence, strict=True))
     differences = [_difference(known, found) for _, known, _, found in rows]
     agree = [

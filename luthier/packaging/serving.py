@@ -118,7 +118,7 @@ def rows_of(given: pa.Table) -> pa.Table:
     for number, row in enumerate(rows.to_pylist()):
         if row["messages"] is not None:
             _require_conversation(number, row["messages"])
-        elif row["text"] is None:
+        elif not (row["text"] or "").strip():
             raise DataError(f"row {number} has no text", remedy="give it one, or leave the row out")
         if paired and row["pair"] is None:
             raise DataError(f"row {number} has no pair, as others do", remedy="give it one, or leave the row out")

@@ -70,7 +70,7 @@ def _of_columns(data: DataSection) -> Iterator[tuple[str, object, str]]:
         yield "columns.messages", columns.messages, "stands instead of text and label; leave it or them out"
     if columns.pair is None and kind == "answers":
         yield "columns.pair", NOTHING, "is required for label_kind answers: the question asked of the text"
-    if columns.pair is not None and kind in ("spans", "tags"):
+    if columns.pair is not None and kind in ("spans", "tags", "text"):
         yield "columns.pair", columns.pair, f"means nothing for label_kind {kind}"
     if columns.answer_start is not None and kind != "answers":
         yield "columns.answer_start", columns.answer_start, "needs label_kind answers"

@@ -75,7 +75,10 @@ class TrainingSection(Section):
         default="adapter", description="Keep only the adapter's dropout, or also that of the model."
     )
     label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of each label's weight that all labels share (0 is none)."
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of a label's weight that all labels get; numbers have none.",
     )
     neftune_alpha: float = Field(
         default=0.0,

@@ -96,8 +96,9 @@ class TextClassification(Task):
 
         kind = next(kind for kind, problem in PROBLEMS.items() if problem == head.problem)
         outputs = _activated(kept, head)
-        # A validation without rows of some class leaves the area undefined, which is no reason to stop a training.
-        metrics = [metric for metric in METRICS[kind] if metric != "roc_auc"]
+        # Rows without some class leave the area undefined, which is no reason to stop a training.
+        whole = head.problem != PROBLEMS["number"] and _has_every_class(labels, head)
+        metrics = [metric for metric in METRICS[kind] if metric != "roc_auc" or whole]
         return {metric: point(metric, labels, _decided(metric, outputs, head)) for metric in metrics}
 
     def predict(
@@ -175,6 +176,13 @@ def _decided(metric: str, outputs: "np.ndarray", head: Head) -> "np.ndarray":
     if metric == "roc_auc":
         return outputs
     return outputs.argmax(axis=1) if head.problem == PROBLEMS["single"] else (outputs >= PROBABLE).astype(int)
+
+
+def _has_every_class(labels: "np.ndarray", head: Head) -> bool:
+    """Whether every class has rows and, where a row has several, no class has all."""
+    if head.problem == PROBLEMS["single"]:
+        return len(set(labels.tolist())) == len(head.labels)
+    return bool((labels.any(axis=0) & ~labels.all(axis=0)).all())
 
 
 def _predictions(outputs: "np.ndarray", head: Head) -> Predictions:

@@ -93,6 +93,8 @@ def require_learnable(tokens: Path, share: float) -> None:
 
 def read_tokens(folder: Path, split: str) -> datasets.Dataset:
     """The features of ``train`` or ``validation``: what the task encodes, and length."""
+    # What is sorted or selected would be kept beside the tokens, and damage the artifact.
+    datasets.disable_caching()
     return datasets.load_from_disk(str(folder / split))
 
 

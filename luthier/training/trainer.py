@@ -107,7 +107,8 @@ class SummedLossTrainer(Trainer):
         with torch.random.fork_rng():
             found = self.evaluation_loop(self.get_eval_dataloader(sample), "training rows", metric_key_prefix="train")
         self.compute_metrics = of_validation
-        self.log({name: found.metrics[name] for name in ("train_loss", f"train_{self.job.selection_metric}")})
+        said = ("train_loss", f"train_{self.job.selection_metric}")
+        self.log({name: found.metrics[name] for name in said if name in found.metrics})
 
 
 def build_trainer(

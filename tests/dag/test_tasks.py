@@ -2,18 +2,20 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
-from tests.dag.graph import checks, failure, metadata
+from tests.dag.graph import checks, failure, metadata, remade
 from tests.tiny_models import write_tiny_model
 
 WORDS = ["film", "story", "scene", "actor", "plot", "music", "was", "the", "a", "then", "once", "here", "so", "and"]
 ROWS = 60
+GENERATED = "{metric: perplexity, target: 1.0e+6, max_new_tokens: 4, generated_rows: 2}"
 TRAINING = "{epochs: 1, batch_size: 16, max_length: 64, learning_rate: 1.0e-3, threads: 1}"
 
 Answer = Callable[..., list[dict[str, Any]]]
@@ -92,14 +94,15 @@ def test_a_pair_of_texts(deployed):
 
 def test_spans(deployed):
     rows = [
-        {"words": words, "tags": ["B-number" if word.isdigit() else "O" for word in words]} for words in texts()
+        {"text": " ".join(words), "tags": json.dumps(["B-number" if word.isdigit() else "O" for word in words])}
+        for words in texts()
     ]
     answer = deployed(
         "bert",
-        [{"text": " ".join(row["words"]), "tags": json.dumps(row["tags"])} for row in rows],
+        rows,
         task="token-classification",
         data=data("tags", "{text: text, label: tags}"),
-        training=TRAINING.replace("epochs: 1", "epochs: 15").replace("1.0e-3", "3.0e-3"),
+        training=TRAINING.replace("epochs: 1", "epochs: 30").replace("1.0e-3", "1.0e-2"),
         method="{kind: full}",
         evaluation="{metric: seqeval_f1, target: 0.5}",
     )
@@ -108,7 +111,7 @@ def test_spans(deployed):
 
 
 def test_an_answer_in_a_text(deployed):
-    rows: list[Mapping[str, Any]] = []
+    rows = []
     for row, words in enumerate(texts()):
         text = " ".join(words)
         answers = [] if row % 5 == 0 else [{"text": words[-1], "answer_start": text.rindex(words[-1])}]
@@ -126,7 +129,7 @@ def test_an_answer_in_a_text(deployed):
         assert 0 < found["score"] < 1
 
 
-def test_a_conversation(deployed):
+def test_a_conversation_and_a_model_is_evaluated_in_what_it_was_trained_for(deployed, graph):
     rows = [
         {
             "messages": [
@@ -137,27 +140,29 @@ def test_a_conversation(deployed):
         }
         for words in texts()
     ]
+    data = "{source: rows.jsonl, label_kind: text}"
+    training = TRAINING.replace("64", "128")
     answer = deployed(
-        "llama",
-        rows,
-        chat=True,
-        task="text-generation",
-        data="{source: rows.jsonl, label_kind: text}",
-        training=TRAINING.replace("64", "128"),
-        evaluation="{metric: perplexity, target: 1.0e+6, max_new_tokens: 4, generated_rows: 2}",
+        "llama", rows, chat=True, task="text-generation", data=data, training=training, evaluation=GENERATED
     )
     said = [json.dumps([{"role": "user", "content": "the film"}]), None]
     asked, plain = answer(messages=said, text=[None, "the film"])
     assert asked == plain and isinstance(asked["answer"], str)
+    assert remade(graph.run("task=summarization", select="evaluation_report")) == set()
 
 
-def test_a_summary(deployed):
+def test_a_summary_and_what_was_evaluated_is_what_is_deployed(deployed, graph):
     rows = [{"text": " ".join(words), "short": " ".join(words[:2])} for words in texts()]
     answer = deployed(
         "t5",
         rows,
         task="summarization",
         data=data("text", "{text: text, label: short}"),
-        evaluation="{metric: perplexity, target: 1.0e+6, max_new_tokens: 4, generated_rows: 2}",
+        evaluation=GENERATED,
     )
     assert all(isinstance(found["answer"], str) for found in answer(text=["the film was good", "music"]))
+
+    assert remade(graph.run("evaluation.max_new_tokens=2", select="evaluation_report")) == {"evaluation_report"}
+    package = Path(metadata(graph.run(select="deployed_artifact"), "deployed_artifact")["package"])
+    model = yaml.safe_load((package / "MLmodel").read_text())
+    assert model["flavors"]["python_function"]["config"]["max_new_tokens"] == 2

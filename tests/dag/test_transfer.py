@@ -1,11 +1,15 @@
 """A recipe that starts from another recipe's champion."""
 
+import json
+
 import pytest
 import torch
 
+from assets.champion import Champion
 from luthier.tasks import TASKS
 from luthier.training.finetuning import FineTuning
 from luthier.training.trainable import trainable_model
+from resources.artifact_store import Artifact
 from tests.dag.graph import failure, metadata
 
 DEPLOYED = "{metric: accuracy, target: 0.1}"
@@ -60,6 +64,12 @@ def test_training_starts_from_what_the_champion_answers(graph, tiny_bert, write_
     assert lineage["adapter"] == metadata(first, "adapter")["digest"]
     (parent,) = [run for run in graph.mlflow_runs(second) if run.info.run_name == f"tiny-full {second.run_id[:8]}"]
     assert parent.data.tags["luthier.adapter_of"] == "tiny"
+
+
+def test_the_license_of_a_base_stays_that_of_what_is_made_of_it(tmp_path):
+    (tmp_path / "facts.json").write_text(json.dumps({"provenance": {"scheme": "wheel", "license": "MIT"}}))
+    made = Artifact("base_model", "ab", tmp_path)
+    assert Champion("tiny", "tiny", "1", made, made, made).lineage["license"] == "MIT"
 
 
 def test_without_a_champion_nothing_is_trained(graph, tiny_bert, write_recipe):

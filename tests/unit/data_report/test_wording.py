@@ -34,6 +34,9 @@ def test_what_truncation_takes_is_summed_over_splits(make_report: Make) -> None:
     assert truncation_sentence(make_report(lengths={"over": 2, "lost": 7})) == (
         "6 of 100 texts (6.0 %) are longer than max_length 16: truncation loses 21 of 1,000 tokens (2.1 %)."
     )
+    assert truncation_sentence(make_report(lengths={"over": 2, "lost": 7}, label_kind="answers")) == (
+        "6 of 100 texts (6.0 %) are longer than max_length 16: read in overlapping windows, which lose nothing."
+    )
     estimated = truncation_sentence(make_report(lengths={"estimated_from": 10}))
     assert estimated == "No text that was measured is longer than max_length 16: truncation loses nothing."
 

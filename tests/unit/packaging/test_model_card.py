@@ -46,6 +46,22 @@ def card() -> str:
     return model_card(report_on(), model="reviews", recipe=RECIPE, base={"license": "Apache 2.0"})
 
 
+@pytest.mark.parametrize(
+    ("section", "given", "said"),
+    [
+        ("base_model", {"source": None, "adapter_of": "reviews"}, "champion of reviews"),
+        ("data", {"source": None, "train": ["a.csv", "b.csv"], "test": "c.csv"}, "a.csv, b.csv, c.csv"),
+        ("data", {"source": ["a.csv", "b.csv"]}, "a.csv, b.csv"),
+    ],
+)
+def test_a_base_or_rows_without_one_address_are_named_all_the_same(section: str, given: Any, said: str) -> None:
+    recipe = {**RECIPE, section: {**RECIPE[section], **given}}
+    matter, body = model_card(report_on(), model="m", recipe=recipe, base={}).removeprefix("---\n").split("---\n", 1)
+    found = yaml.safe_load(matter)
+    assert said in (found["base_model"], found["model-index"][0]["results"][0]["dataset"]["name"])
+    assert said in body.splitlines() or f"{said}, text from text, label from stars > 3." in body.replace("&gt;", ">")
+
+
 def test_hugging_face_reads_the_card_and_finds_every_metric(card: str) -> None:
     data = ModelCard(card, ignore_metadata_errors=False).data
     assert (data.license, data.pipeline_tag, data.base_model) == (

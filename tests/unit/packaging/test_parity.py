@@ -56,6 +56,12 @@ def test_evidence_of_another_shape_or_without_a_number_is_none(evidence):
         require_parity("merged", HEADS["single"], SAME["single"], received)
 
 
+@pytest.mark.parametrize("nothing", [found([]), found(["", ""], [], [])])
+def test_rows_that_could_not_differ_prove_nothing(nothing):
+    with pytest.raises(ParityError, match="nothing shows"):
+        require_parity("merged", HEADS["causal"], nothing, nothing)
+
+
 def test_fewer_answers_are_an_error():
     with pytest.raises(ValueError, match="zip"):
         require_parity("merged", HEADS["single"], SAME["single"], found(["bad"], [0.9, 0.1]))

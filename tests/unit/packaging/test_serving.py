@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -112,6 +113,7 @@ def test_no_rows_have_no_answers_in_the_same_columns(tmp_path):
     ("columns", "said"),
     [
         ({"text": ["a", None]}, "row 1 has no text"),
+        ({"text": ["a", " "]}, "row 1 has no text"),
         ({"text": [None, None], "messages": [CONVERSATION, None]}, "row 1 has no text"),
         ({"messages": ["hello", CONVERSATION]}, "messages of row 0"),
         ({"messages": [CONVERSATION, '[{"role": "user"}]']}, "messages of row 1"),
@@ -122,6 +124,25 @@ def test_no_rows_have_no_answers_in_the_same_columns(tmp_path):
 def test_a_row_that_lacks_something_is_named(columns, said):
     with pytest.raises(DataError, match=said):
         rows_of(pa.table(columns))
+
+
+def test_a_conversation_that_the_chat_template_refuses_is_an_error_and_no_empty_answer(tmp_path):
+    _, model = served("causal", tmp_path)
+    strict = "{{ raise_exception('no system') if messages[0]['role'] == 'system' else '' }}"
+    model.tokenizer.chat_template = strict + model.tokenizer.chat_template
+    assert asked(model, messages=[CONVERSATION])
+    refused = json.dumps([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}])
+    with pytest.raises(DataError, match=r"refuses the conversation of row 1"):
+        asked(model, messages=[CONVERSATION, refused])
+
+
+@pytest.mark.parametrize("kind", ["prompt", "prefix", "lora"])
+def test_a_long_prompt_leaves_room_for_its_answer_and_for_virtual_tokens(kind, tmp_path):
+    made = tuned(write_tiny_model("gpt2", tmp_path / "base", chat=True), HEADS["causal"], tmp_path / "tuned", kind=kind)
+    write_servable(made.method, made.base, made.folder, made.head, tmp_path / "plain")
+    model = ServedModel(tmp_path / "plain", replace(made.serving("text-generation"), max_length=128, max_new_tokens=30))
+    model.model.generation_config.eos_token_id = None
+    assert len(asked(model, text=["the film was good " * 20])) == 1
 
 
 @pytest.mark.parametrize("kind", ["lora", "bottleneck", "prompt"])

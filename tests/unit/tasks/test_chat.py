@@ -2,6 +2,7 @@ import pytest
 
 from luthier.errors import ModelError
 from luthier.tasks.chat import DEFAULT_CHAT_TEMPLATE, end_of_turn, prompt_text, rendered, with_chat_template
+from tests.tiny_models import byte_tokenizer
 from tests.unit.tasks.word_models import CHAT_TEMPLATE, word_tokenizer
 
 WORDS = ("red", "blue", "green", "gold")
@@ -44,6 +45,12 @@ def test_the_end_of_a_turn_is_what_the_template_writes_and_not_what_the_tokenize
     assert end_of_turn(tokenizer) == tokenizer.convert_tokens_to_ids("<|end|>") != tokenizer.eos_token_id
     plain = word_tokenizer(WORDS)
     assert end_of_turn(plain) == plain.eos_token_id
+
+
+def test_a_space_before_the_end_of_a_turn_ends_no_answer():
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = "{% for m in messages %}{{ '[' + m['role'] + '] ' + m['content'] + ' </s>' }}{% endfor %}"
+    assert end_of_turn(tokenizer) == tokenizer.eos_token_id
 
 
 def test_a_template_that_never_ends_an_answer_is_refused():

@@ -4,8 +4,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from luthier.digest import folder_digests
 from luthier.errors import DataError, ModelError
 from luthier.models.loading import load_tokenizer
+from luthier.training.finetuning import finetune
 from luthier.training.tokens import require_learnable, require_same_vocabulary, write_tokens
 from tests.unit.training.conftest import HEAD, TASK
 
@@ -55,3 +57,12 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(tiny_bert):
     tokenizer.add_tokens([f"new{number}" for number in range(64)])
     with pytest.raises(ModelError, match=r"more tokens than the model has embeddings(.|\n)*64 embeddings"):
         require_same_vocabulary(tokenizer, tiny_bert)
+
+
+def test_reading_tokens_and_training_on_them_leaves_their_folder_as_it_was(fine_tuning, tmp_path):
+    job = fine_tuning("lora", epochs=1)
+    before = folder_digests(job.tokens)
+    output = tmp_path / "output"
+    output.mkdir()
+    finetune(job, work=tmp_path / "work", output=output, on_metrics=lambda values, step: None)
+    assert folder_digests(job.tokens) == before

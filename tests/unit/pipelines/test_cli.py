@@ -104,7 +104,7 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
     assert outside == {"home", "recipes", "reviews.csv", "texts.txt"}
 
 
-def test_data_shows_the_splits_and_says_which_labels_are_not_trained_on(project, tiny_bert, write_recipe):
+def test_data_shows_the_splits_and_a_label_kind_or_metric_that_the_task_has_not_is_refused(project, tiny_bert, write_recipe):
     with (project / "reviews.csv").open("a") as file:
         file.write("900,1.5,good lovely film extra\n901,1.5,GOOD lovely film: extra\n902,many,no number here\n903\n")
     write_recipe(base=tiny_bert)
@@ -120,10 +120,13 @@ def test_data_shows_the_splits_and_says_which_labels_are_not_trained_on(project,
     assert "rejected because" in limited.stdout and "rejections_within_limit" in limited.stdout
 
     numbers = ("--set", "data.label_kind=number", "--set", "data.columns.label=sentiment", "--set", "data.labels=null")
-    assert luthier("data", "tiny", *numbers).returncode == 0
+    assert luthier("data", "tiny", *numbers, "--set", "evaluation.metric=pearson").returncode == 0
     refused = luthier("run", "tiny", *numbers)
     assert refused.returncode == 2
-    assert "text-classification trains on single; luthier data tiny" in refused.stderr
+    assert "must be a metric of text-classification: pearson, spearman, mse" in refused.stderr
+    spans = luthier("recipe", "check", "tiny", "--set", "data.label_kind=spans")
+    assert spans.returncode == 2
+    assert "must be one of single, multi, number for text-classification" in spans.stderr
 
 
 def test_sync_says_what_is_left_and_sends_it_once_mlflow_is_back(project, monkeypatch):

@@ -69,7 +69,8 @@ def load_model(
     model.new_modules = _new_modules(
         model, head, [*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])]
     )
-    if model.config.pad_token_id is None:
+    if model.config.pad_token_id is None or head.kind == "sequence-classification":
+        # A decoder's classifier looks for the last token that is not this one.
         model.config.pad_token_id = load_tokenizer(folder).pad_token_id
     _settle_4bit_layers(model, dtype)
     _keep_head_in_float32(model)

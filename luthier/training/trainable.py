@@ -1,10 +1,13 @@
 """The model that a training changes."""
 
+import json
+
 import torch
 
 from luthier.errors import ModelError
-from luthier.models.loading import linear_layers, load_model
+from luthier.models.loading import linear_layers, load_model, read_config
 from luthier.training.job import FineTuning
+from luthier.training.tokens import SPLITS
 
 
 def require_fit(job: FineTuning) -> None:
@@ -15,12 +18,28 @@ def require_fit(job: FineTuning) -> None:
             where="training.activation_checkpointing",
             remedy="leave it out, or lower training.batch_size and raise training.gradient_accumulation",
         )
+    _require_positions(job)
     mismatches = job.method.mismatches(linear_layers(job.model))
     if mismatches:
         lines = [f"method.{m.field} {m.received!r} {m.rule}" for m in mismatches]
         near = [m.nearest for m in mismatches if m.nearest]
         remedy = f"did you mean {', '.join(near)}?" if near else "change the recipe's method"
         raise ModelError("; ".join(lines), where="the method does not fit the model", remedy=remedy)
+
+
+def _require_positions(job: FineTuning) -> None:
+    """The longest row and the method's virtual tokens must fit into the positions that the model has."""
+    config = read_config(job.model)
+    positions = getattr(config, "max_position_embeddings", None)
+    facts = json.loads((job.tokens / "facts.json").read_text())
+    virtual = getattr(job.method, "num_virtual_tokens", 0)
+    needed = max(facts[split]["longest"] for split in SPLITS) + virtual
+    if positions is not None and needed > positions:
+        raise ModelError(
+            f"a row has {needed - virtual} tokens and the method puts {virtual} before them",
+            where=f"the model reads {positions}",
+            remedy=f"set training.max_length to {positions - virtual} at most",
+        )
 
 
 def trainable_model(job: FineTuning) -> torch.nn.Module:

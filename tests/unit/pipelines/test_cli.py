@@ -104,7 +104,9 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
     assert outside == {"home", "recipes", "reviews.csv", "texts.txt"}
 
 
-def test_data_shows_the_splits_and_a_label_kind_or_metric_that_the_task_has_not_is_refused(project, tiny_bert, write_recipe):
+def test_data_shows_the_splits_and_a_label_kind_or_metric_that_the_task_has_not_is_refused(
+    project, tiny_bert, write_recipe
+):
     with (project / "reviews.csv").open("a") as file:
         file.write("900,1.5,good lovely film extra\n901,1.5,GOOD lovely film: extra\n902,many,no number here\n903\n")
     write_recipe(base=tiny_bert)

@@ -1,6 +1,7 @@
 import json
 import math
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from luthier.training import trainer as training_loop
 from luthier.training.finetuning import finetune
 from luthier.training.job import FineTuning
 from luthier.training.tokens import write_tokens
-from luthier.training.trainable import trainable_model
+from luthier.training.trainable import require_fit, trainable_model
 from luthier.training.trainer import build_trainer, sample_of
 from tests.conftest import GOOD, PLAIN
 from tests.unit.training.conftest import TASK
@@ -292,3 +293,18 @@ def test_neftune_changes_what_is_learned_and_not_what_is_stored_or_scored(fine_t
     assert load_file(one).keys() == load_file(other).keys()
     assert weights(plain) != weights(noisy) == weights(again)
     assert facts.best_score == facts.rescored
+
+
+def test_rows_that_do_not_fit_into_the_models_positions_are_refused_before_training(fine_tuning, tmp_path):
+    job = fine_tuning("lora")
+    folder = tmp_path / "tokens"
+    shutil.copytree(job.tokens, folder)
+    facts = json.loads((folder / "facts.json").read_text())
+    for longest, refused in ((64, False), (65, True)):
+        facts["validation"]["longest"] = longest
+        (folder / "facts.json").write_text(json.dumps(facts))
+        if refused:
+            with pytest.raises(ModelError, match=r"the model reads 64(.|\n)*65 tokens(.|\n)*max_length to 64"):
+                require_fit(replace(job, tokens=folder))
+        else:
+            require_fit(replace(job, tokens=folder))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
-    group_name="comparison",
+    group_name="finetuning",
     kinds={"pytorch", "huggingface"},
 )
 def method_comparison(

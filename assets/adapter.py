@@ -46,6 +46,11 @@ CHECKS = [
 DECIDING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate")
 
 
+def deciding_versions() -> dict[str, str]:
+    """The versions of the packages that decide what a training comes to."""
+    return {name: version(name) for name in DECIDING_PACKAGES}
+
+
 @dg.asset(
     partitions_def=recipe_partitions,
     io_manager_key="artifacts",
@@ -84,7 +89,7 @@ def adapter(
                 "quantized_model": quantized_model.digest,
                 "hyperparameters": hyperparameters.digest,
                 "compute": asdict(job.compute),
-                "versions": {name: version(name) for name in DECIDING_PACKAGES},
+                "versions": deciding_versions(),
             }
             digest = artifacts.digest("adapter", inputs)
 

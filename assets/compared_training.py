@@ -2,10 +2,9 @@
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from assets.adapter import DECIDING_PACKAGES, fine_tuning
+from assets.adapter import deciding_versions, fine_tuning
 from luthier.recipe.resolving import ResolvedRecipe
 from resources.artifact_store import Artifact, ArtifactStore
 
@@ -47,6 +46,7 @@ class Trainings:
             max_new_tokens=evaluation.max_new_tokens,
             generated_rows=evaluation.generated_rows,
         )
+        own = contender.kind == self.resolved.recipe.method.kind
         inputs = {
             "cleaned_splits": self.cleaned_splits.digest,
             "model": model.digest,
@@ -62,7 +62,13 @@ class Trainings:
         job = ComparedTraining(
             digest=self.artifacts.digest("compared_training", inputs),
             tuning=replace(
-                self.tuning, method=contender.method, training=training, compute=compute, model=model.folder
+                self.tuning,
+                method=contender.method,
+                training=training,
+                compute=compute,
+                model=model.folder,
+                # An adapter that is trained on is of one method; the others start from its base.
+                continued=self.tuning.continued if own else None,
             ),
             validation=self.cleaned_splits.folder / "validation.parquet",
             inference=inference,
@@ -100,8 +106,3 @@ def trainings(
     )
     tuning = fine_tuning(resolved.recipe.task, cleaned_splits, base_model, quantized_model, hyperparameters, artifacts)
     return Trainings(resolved, tuning, cleaned_splits, base_model, quantized_model, artifacts)
-
-
-def deciding_versions() -> dict[str, str]:
-    """The versions of the packages that decide what a training comes to."""
-    return {name: version(name) for name in DECIDING_PACKAGES}

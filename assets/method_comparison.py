@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.compared_training import Trainings, deciding_versions, trainings
+from assets.adapter import deciding_versions
+from assets.compared_training import Trainings, trainings
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
 from luthier.errors import LuthierError

@@ -7,7 +7,6 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pyarrow as pa
-from transformers.utils.logging import disable_progress_bar
 
 import luthier
 from luthier.packaging.serving import ServedModel, Serving
@@ -19,6 +18,8 @@ class TunedModel(mlflow.pyfunc.PythonModel):
     """Answers each row as its task does."""
 
     def load_context(self, context: Any) -> None:
+        from transformers.utils.logging import disable_progress_bar
+
         disable_progress_bar()
         folder = Path(context.artifacts["model"])
         _compare_code(folder.parents[1] / "code" / "luthier")

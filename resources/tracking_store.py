@@ -99,8 +99,9 @@ class TrackingStore:
         """Whether MLflow understood a request and will never accept it, in contrast to a fault that may pass."""
         from mlflow.exceptions import MlflowException, RestException
 
-        answered = isinstance(error, RestException if self.is_http else MlflowException)
-        return answered and error.get_http_status_code() in (400, 409, 413, 422)  # type: ignore[attr-defined]
+        if not isinstance(error, MlflowException) or (self.is_http and not isinstance(error, RestException)):
+            return False
+        return error.get_http_status_code() in (400, 409, 413, 422)
 
     def run_exists(self, run_id: str) -> bool:
         from mlflow.exceptions import MlflowException

@@ -17,6 +17,7 @@ from luthier.evaluation.page import curves_picture, render_page, scores_picture
 from luthier.evaluation.plots import History, confusion_matrix
 from luthier.evaluation.scores import Score, score
 from luthier.evaluation.wording import metric_name
+from luthier.tasks import TASKS
 from luthier.tasks.metric import METRICS
 
 log = logging.getLogger(__name__)
@@ -62,8 +63,8 @@ class EvaluationReport:
 
     @property
     def selection_metric(self) -> str:
-        """What picked the checkpoint: perplexity where the task has metrics that need generated text."""
-        return "perplexity" if any(METRICS[name].generated for name in self.metrics) else self.metric
+        """What picked the checkpoint."""
+        return TASKS[self.task].selected_by(self.metric)
 
 
 def evaluate(

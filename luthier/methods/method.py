@@ -59,8 +59,11 @@ class BaseMethod(BaseModel, ABC):
     # Whether the base may be stored in 4 bits.
     quantizes: ClassVar[bool] = True
     supports_activation_checkpointing: ClassVar[bool] = True
-    # Whether the model reads virtual tokens before a text's own, which count towards its longest input.
-    prepends_tokens: ClassVar[bool] = False
+
+    @property
+    def virtual_tokens(self) -> int:
+        """How many vectors the model reads before a text's own tokens; they take positions of its longest input."""
+        return 0
 
     @property
     def base_quantization(self) -> "Quantization | None":

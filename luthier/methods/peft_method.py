@@ -46,12 +46,12 @@ class PeftMethod(BaseMethod):
         import peft
 
         stored = tuned / "adapter_config.json"
-        written = json.loads(stored.read_text()) if stored.is_file() else {"peft_type": "FULL"}
+        kind = json.loads(stored.read_text())["peft_type"] if stored.is_file() else "full fine-tuning"
         config = model.peft_config["default"]
-        if written["peft_type"] != config.peft_type or not self.stored_as_trained:
+        if kind != config.peft_type or not self.stored_as_trained:
             raise ModelError(
                 "the champion's adapter cannot be trained on",
-                received=f"an adapter of {written['peft_type']} for a recipe of {self.kind}",
+                received=f"weights of {kind} for a recipe of {self.kind}",
                 remedy="use the champion's own method, or set base_model.continued to merged",
             )
         own, found = peft.get_peft_model_state_dict(model), peft.load_peft_weights(str(tuned), device="cpu")

@@ -20,7 +20,10 @@ class VirtualTokens(PeftMethod):
     num_virtual_tokens: int = Field(default=20, ge=1, le=1024, description="Vectors read before a text's tokens.")
 
     merges: ClassVar[bool] = False
-    prepends_tokens: ClassVar[bool] = True
+
+    @property
+    def virtual_tokens(self) -> int:
+        return self.num_virtual_tokens
 
     def sizes(self, model: "torch.nn.Module", head: Head) -> dict[str, Any]:
         """What PEFT cannot infer of every family, and the head."""

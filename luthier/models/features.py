@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from luthier.models.loading import encoder_of, load_encoder, load_tokenizer
+from luthier.tasks.batches import by_length
 
 
 def mean_pooled(
@@ -16,14 +17,11 @@ def mean_pooled(
     tokenizer = load_tokenizer(folder)
     encoder = encoder_of(load_encoder(folder, dtype=dtype, attention="eager").eval())
     tokens = tokenizer(list(texts), truncation=True, max_length=max_length)
-    order = sorted(range(len(texts)), key=lambda row: len(tokens["input_ids"][row]))
     features = np.empty((len(texts), encoder.config.hidden_size), dtype=np.float32)
+    columns = {name: tokens[name] for name in ("input_ids", "attention_mask")}
     device = next(encoder.parameters()).device
     with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            columns = {name: [tokens[name][row] for row in rows] for name in ("input_ids", "attention_mask")}
-            batch = tokenizer.pad(columns, return_tensors="pt").to(device)
+        for rows, batch in by_length(tokenizer, columns, batch_size, device):
             hidden = encoder(**batch).last_hidden_state.float()
             mask = batch["attention_mask"].unsqueeze(-1)
             features[rows] = ((hidden * mask).sum(dim=1) / mask.sum(dim=1)).cpu().numpy()

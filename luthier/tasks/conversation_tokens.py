@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 from luthier.tasks.chat import Message, end_of_turn, prompt_text, rendered
 from luthier.tasks.packing import kept_apart
-from luthier.tasks.task import Collator, Encoded
+from luthier.tasks.task import IGNORED, Collator, Encoded
 
 # No label: whatever the model reads and does not say.
-IGNORED = -100
 
 
 class Learnable(NamedTuple):

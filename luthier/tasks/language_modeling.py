@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.tasks.chat import ASSISTANT, Message, end_of_turn
-from luthier.tasks.conversation_tokens import IGNORED, conversation_collator, encode_conversations, prompt_tokens
+from luthier.tasks.conversation_tokens import conversation_collator, encode_conversations, prompt_tokens
 from luthier.tasks.generation import generated
 from luthier.tasks.head import Head
 from luthier.tasks.likelihood import answer_losses, token_losses
 from luthier.tasks.packing import packed
-from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
+from luthier.tasks.task import IGNORED, BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 from luthier.tasks.text_pairs import pair_collator
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class LanguageModeling(Task):
 
     # The share of a feature that stays the prompt's when the answer is too long: an answer to nothing teaches nothing.
     prompt_share: ClassVar[float]
+
+    def selected_by(self, metric: str) -> str:
+        """Perplexity: the other metrics need texts, which would have to be generated at each validation."""
+        return "perplexity"
 
     @abstractmethod
     def conversations(self, rows: "pa.Table", tokenizer: Any, *, max_length: int) -> list[list[Message]]:

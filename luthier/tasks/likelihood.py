@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from luthier.tasks.conversation_tokens import IGNORED
-from luthier.tasks.task import Collator
+from luthier.tasks.task import IGNORED, Collator
 
 if TYPE_CHECKING:
     import numpy as np

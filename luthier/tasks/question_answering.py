@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.errors import ModelError
 from luthier.tasks.answer_search import Candidate, Passage, candidates, decided
+from luthier.tasks.batches import padded
 from luthier.tasks.head import Head
 from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 from luthier.tasks.windows import Place, Windows, outputs, windows
@@ -74,8 +75,7 @@ class QuestionAnswering(Task):
         import torch
 
         def collate(features: list[dict[str, Any]]) -> dict[str, Any]:
-            inputs = [{name: f[name] for name in tokenizer.model_input_names if name in f} for f in features]
-            batch = dict(tokenizer.pad(inputs, return_tensors="pt"))
+            batch = padded(tokenizer, features)
             batch["labels"] = torch.tensor([[*f["labels"], len(f["input_ids"])] for f in features])
             return batch
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from luthier.tasks.head import Head
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     import torch
+
+# A place without a label; transformers and torch know it by this number.
+IGNORED: Final = -100
 
 Collator = Callable[[list[dict[str, Any]]], dict[str, "torch.Tensor"]]
 
@@ -77,6 +80,10 @@ class Task(ABC):
     @abstractmethod
     def metrics(self, label_kind: str) -> tuple[str, ...]:
         """The metrics that mean something for labels of a kind; the first is the default."""
+
+    def selected_by(self, metric: str) -> str:
+        """The metric of a validation that picks the best checkpoint where ``metric`` decides."""
+        return metric
 
     @abstractmethod
     def head(self, labels: Sequence[str], label_kind: str, *, encoder_decoder: bool) -> Head:

@@ -6,6 +6,7 @@ A row: ``{"text": "Effective but too tepid biopic", "pair": None, "label": "nega
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from luthier.tasks.batches import by_length, padded
 from luthier.tasks.head import Head, Problem
 from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 
@@ -52,8 +53,7 @@ class TextClassification(Task):
         import torch
 
         def collate(features: list[dict[str, Any]]) -> dict[str, Any]:
-            inputs = [{name: f[name] for name in tokenizer.model_input_names if name in f} for f in features]
-            batch = dict(tokenizer.pad(inputs, return_tensors="pt"))
+            batch = padded(tokenizer, features)
             kind = torch.long if head.problem == PROBLEMS["single"] else torch.float32
             batch["labels"] = torch.tensor([f["labels"] for f in features], dtype=kind)
             return batch
@@ -109,18 +109,13 @@ class TextClassification(Task):
         import torch
 
         tokens = _tokens(tokenizer, rows, max_length=how.max_length)
-        order = sorted(range(len(rows)), key=lambda row: len(tokens["input_ids"][row]))
         device = next(model.parameters()).device
-        found: list[np.ndarray] = []
+        logits = np.empty((len(rows), max(1, len(head.labels))), dtype=np.float32)
         model.eval()
         with torch.inference_mode():
-            for start in range(0, len(order), how.batch_size):
-                chosen = order[start : start + how.batch_size]
-                batch = tokenizer.pad({n: [v[r] for r in chosen] for n, v in tokens.items()}, return_tensors="pt")
-                found.append(model(**batch.to(device)).logits.float().cpu().numpy())
-        outputs = np.empty((len(rows), found[0].shape[1]), dtype=np.float32)
-        outputs[order] = _activated(np.concatenate(found), head)
-        return _predictions(outputs, head)
+            for chosen, batch in by_length(tokenizer, tokens, how.batch_size, device):
+                logits[chosen] = model(**batch).logits.float().cpu().numpy()
+        return _predictions(_activated(logits, head), head)
 
     def compared(self, metric: str, rows: "pa.Table", predictions: Predictions, head: Head) -> tuple[Any, Any]:
         import numpy as np

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from luthier.tasks.conversation_tokens import IGNORED
-from luthier.tasks.task import Collator, Encoded
+from luthier.tasks.task import IGNORED, Collator, Encoded
 
 
 def source_tokens(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[list[int]]:

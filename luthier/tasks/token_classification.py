@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from luthier.tasks.batches import padded
 from luthier.tasks.head import Head
-from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
+from luthier.tasks.task import IGNORED, BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 from luthier.tasks.windows import Place, Windows, outputs, windows
 from luthier.tasks.word_tags import OUTSIDE, Word, entities, tagged_words, tags_of, words
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import torch
 
 METRICS = ("seqeval_f1", "seqeval_precision", "seqeval_recall")
-# No label: sub-words after the first, and words that another window tags.
-IGNORED = -100
 
 
 class TokenClassification(Task):
@@ -61,8 +60,7 @@ class TokenClassification(Task):
         import torch
 
         def collate(features: list[dict[str, Any]]) -> dict[str, Any]:
-            inputs = [{name: f[name] for name in tokenizer.model_input_names if name in f} for f in features]
-            batch = dict(tokenizer.pad(inputs, return_tensors="pt"))
+            batch = padded(tokenizer, features)
             labels = torch.full(batch["input_ids"].shape, IGNORED)
             for row, feature in enumerate(features):
                 labels[row, : len(feature["labels"])] = torch.tensor(feature["labels"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from luthier.errors import ModelError
+from luthier.tasks.batches import by_length
 
 if TYPE_CHECKING:
     import torch
@@ -66,13 +67,9 @@ def outputs(
     """What the model puts out for batches of windows of similar length, and which windows these are."""
     import torch
 
-    order = sorted(range(len(given.rows)), key=lambda window: len(given.inputs["input_ids"][window]))
     device = next(model.parameters()).device
     model.eval()
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        inputs = {name: [ids[window] for window in chosen] for name, ids in given.inputs.items()}
-        batch = tokenizer.pad(inputs, return_tensors="pt").to(device)
+    for chosen, batch in by_length(tokenizer, given.inputs, batch_size, device):
         with torch.inference_mode():
             found = model(**batch)
         yield chosen, found

@@ -2,7 +2,6 @@
 
 import json
 
-import psutil
 import torch
 
 from luthier.methods.advice import Advice, advice
@@ -10,6 +9,7 @@ from luthier.methods.shape import shape_of
 from luthier.models.loading import auto_class, read_config
 from luthier.training.compute import fast_bfloat16
 from luthier.training.job import FineTuning
+from luthier.training.memory import available_memory
 
 
 def advice_on(job: FineTuning) -> list[Advice]:
@@ -18,7 +18,6 @@ def advice_on(job: FineTuning) -> list[Advice]:
         model = auto_class(job.head).from_config(read_config(job.model), attn_implementation="eager")
     heads = [name for name, _ in model.named_children() if not job.head.is_language_model]
     facts = json.loads((job.tokens / "facts.json").read_text())["train"]
-    cuda = job.compute.device == "cuda"
     return advice(
         shape_of(model, without=[name for name in heads if name != model.base_model_prefix]),
         job.method,
@@ -27,5 +26,5 @@ def advice_on(job: FineTuning) -> list[Advice]:
         tokens=facts["tokens"],
         fast_bfloat16=fast_bfloat16(job.compute.device),
         device=job.compute.device,
-        memory_available=torch.cuda.mem_get_info()[0] if cuda else psutil.virtual_memory().available,
+        memory_available=available_memory(job.compute.device),
     )

@@ -32,8 +32,8 @@ class FineTuning:
 
     @property
     def selection_metric(self) -> str:
-        """What picks the best checkpoint: the deciding metric, or perplexity where texts would have to be generated."""
-        return "perplexity" if self.head.is_language_model else self.metric
+        """What picks the best checkpoint."""
+        return self.task.selected_by(self.metric)
 
     @property
     def selection(self) -> Metric:

@@ -32,11 +32,10 @@ def _require_positions(job: FineTuning) -> None:
     config = read_config(job.model)
     positions = getattr(config, "max_position_embeddings", None)
     facts = json.loads((job.tokens / "facts.json").read_text())
-    virtual = getattr(job.method, "num_virtual_tokens", 0)
-    needed = max(facts[split]["longest"] for split in SPLITS) + virtual
-    if positions is not None and needed > positions:
+    longest, virtual = max(facts[split]["longest"] for split in SPLITS), job.method.virtual_tokens
+    if positions is not None and longest + virtual > positions:
         raise ModelError(
-            f"a row has {needed - virtual} tokens and the method puts {virtual} before them",
+            f"a row has {longest} tokens and the method puts {virtual} before them",
             where=f"the model reads {positions}",
             remedy=f"set training.max_length to {positions - virtual} at most",
         )

@@ -182,7 +182,7 @@ def _packed(job: FineTuning, train: datasets.Dataset, family: str) -> datasets.D
         raise _unpackable(f"{job.task.name} cannot put several rows into one on this model")
     if family not in PACKABLE_FAMILIES:
         raise _unpackable(f"the attention of {family} would mix rows that share one")
-    if job.method.prepends_tokens:
+    if job.method.virtual_tokens:
         raise _unpackable(f"{job.method.kind} puts virtual tokens before the first row alone")
     return job.task.packed(train, job.training.max_length)
 

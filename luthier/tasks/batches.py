@@ -1,0 +1,24 @@
+"""Model inputs as padded batches."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def padded(tokenizer: Any, features: Sequence[Mapping[str, Any]]) -> "dict[str, torch.Tensor]":
+    """The model's inputs of some features as one batch; what else features have is left out."""
+    inputs = [{name: feature[name] for name in tokenizer.model_input_names if name in feature} for feature in features]
+    return dict(tokenizer.pad(inputs, return_tensors="pt"))
+
+
+def by_length(
+    tokenizer: Any, inputs: Mapping[str, Sequence[Any]], batch_size: int, device: "torch.device"
+) -> "Iterator[tuple[list[int], dict[str, torch.Tensor]]]":
+    """Batches of rows of similar length, the shortest first, each with the places of its rows."""
+    order = sorted(range(len(inputs["input_ids"])), key=lambda row: len(inputs["input_ids"][row]))
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        batch = padded(tokenizer, [{name: values[row] for name, values in inputs.items()} for row in chosen])
+        yield chosen, {name: tensor.to(device) for name, tensor in batch.items()}

@@ -57,7 +57,7 @@ class Full(BaseMethod):
     ) -> "torch.nn.Module":
         from luthier.models.loading import load_model
 
-        return load_model(tuned, head, dtype=dtype, attention=attention)
+        return load_model(tuned, head, dtype=dtype, attention=attention, tokenizer=model)
 
     def merge(self, model: "torch.nn.Module") -> "torch.nn.Module":
         return model

@@ -50,12 +50,13 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(
-    folder: Path, head: Head, *, dtype: torch.dtype, attention: str, seed: int = 0
+    folder: Path, head: Head, *, dtype: torch.dtype, attention: str, seed: int = 0, tokenizer: Path | None = None
 ) -> transformers.PreTrainedModel:
     """A model of ``folder`` with the head of a task.
 
     ``folder`` is a base snapshot, a quantized model (then ``dtype`` is also its compute precision) or a tuned model.
-    A head that the folder lacks, or has for other labels, is initialized from ``seed``.
+    A head that the folder lacks, or has for other labels, is initialized from ``seed``. ``tokenizer`` is where the
+    tokenizer lies when it is not in ``folder``.
     """
     transformers.set_seed(seed)
     with _without_load_report():
@@ -71,7 +72,7 @@ def load_model(
     )
     if model.config.pad_token_id is None or head.kind == "sequence-classification":
         # A decoder's classifier looks for the last token that is not this one.
-        model.config.pad_token_id = load_tokenizer(folder).pad_token_id
+        model.config.pad_token_id = load_tokenizer(tokenizer or folder).pad_token_id
     _settle_4bit_layers(model, dtype)
     _keep_head_in_float32(model)
     return model

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 Architecture = Literal["encoder", "decoder", "encoder-decoder"]
 
 DECODERS = frozenset({"gemma", "gpt2", "llama", "mistral", "phi3", "qwen2", "qwen3"})
+# Their positions begin behind the number of the padding token.
+OFFSET_POSITIONS = frozenset({"camembert", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"})
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ def architecture_of(config: Any) -> Architecture:
     if config.is_encoder_decoder:
         return "encoder-decoder"
     return "decoder" if config.model_type in DECODERS else "encoder"
+
+
+def longest_input(config: Any) -> int | None:
+    """How many tokens a model has positions for; None where it needs none."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is None or config.model_type not in OFFSET_POSITIONS:
+        return positions
+    return positions - config.pad_token_id - 1
 
 
 def key_value_size(config: Any) -> int:

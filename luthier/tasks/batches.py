@@ -1,16 +1,25 @@
 """Model inputs as padded batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import torch
+
+# oneDNN makes kernels for each length of a batch, and keeps them. With AMX those of a hundred lengths took two
+# gigabytes; rounded up, a few lengths serve all.
+MULTIPLE: Final = 8
+
+
+def padded_length(tokens: int) -> int:
+    """The length of a batch whose longest row has ``tokens`` tokens."""
+    return -(-tokens // MULTIPLE) * MULTIPLE
 
 
 def padded(tokenizer: Any, features: Sequence[Mapping[str, Any]]) -> "dict[str, torch.Tensor]":
     """The model's inputs of some features as one batch; what else features have is left out."""
     inputs = [{name: feature[name] for name in tokenizer.model_input_names if name in feature} for feature in features]
-    return dict(tokenizer.pad(inputs, return_tensors="pt"))
+    return dict(tokenizer.pad(inputs, return_tensors="pt", pad_to_multiple_of=MULTIPLE))
 
 
 def by_length(

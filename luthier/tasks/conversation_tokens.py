@@ -7,6 +7,7 @@ labels     -    - -  -    -   -         - - Hello </s>
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from luthier.tasks.batches import padded_length
 from luthier.tasks.chat import Message, end_of_turn, prompt_text, rendered
 from luthier.tasks.packing import kept_apart
 from luthier.tasks.task import IGNORED, Collator, Encoded
@@ -83,7 +84,7 @@ def conversation_collator(tokenizer: Any) -> Collator:
     import torch
 
     def collate(features: list[dict[str, Any]]) -> dict[str, Any]:
-        shape = (len(features), max(len(f["input_ids"]) for f in features))
+        shape = (len(features), padded_length(max(len(f["input_ids"]) for f in features)))
         ids = torch.full(shape, tokenizer.pad_token_id)
         mask, targets = torch.zeros(shape, dtype=torch.long), torch.full(shape, IGNORED)
         for row, feature in enumerate(features):

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
+from luthier.methods.shape import longest_input
 from luthier.tasks.task import Inference
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def generated(
     import torch
 
     config, device = model.config, next(model.parameters()).device
-    most = getattr(config, "max_position_embeddings", None)
+    most = longest_input(config)
     positions = most - _virtual_tokens(model) if most else how.max_length + how.max_new_tokens
     new = min(how.max_new_tokens, positions // 2)
     room = min(how.max_length, positions if config.is_encoder_decoder else positions - new)

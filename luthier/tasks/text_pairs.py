@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from luthier.tasks.batches import padded_length
 from luthier.tasks.task import IGNORED, Collator, Encoded
 
 
@@ -31,7 +32,8 @@ def pair_collator(tokenizer: Any, config: Any) -> Collator:
     import torch
 
     def padded(rows: Sequence[Sequence[int]], filler: int) -> torch.Tensor:
-        return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, filler)
+        width = padded_length(max(map(len, rows)))
+        return torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows])
 
     def collate(features: list[dict[str, Any]]) -> dict[str, Any]:
         read, written = ([f[name] for f in features] for name in ("input_ids", "labels"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from luthier.errors import ResourceError
+from luthier.tasks.batches import padded_length
 from luthier.training.arguments import CHECKPOINTS
 from luthier.training.job import FineTuning
 from luthier.training.memory import available_memory, release_memory, resident_memory
@@ -66,7 +67,7 @@ def estimate_training(trainer: SummedLossTrainer) -> Estimate:
         "gradients": trained,
         "optimizer": trained // FLOAT * _state_bytes(job),
         "activations": round(activations * OVERHEAD[job.compute.device]),
-        "kernels": KERNELS * len(set(trainer.train_dataset["length"])) if job.compute.device == "cpu" else 0,
+        "kernels": KERNELS * _lengths(trainer) if job.compute.device == "cpu" else 0,
     }
     memory = sum(parts.values())
     # One more checkpoint is written before the oldest goes; then the output.
@@ -120,6 +121,12 @@ def _evaluation_activations(job: FineTuning, kept: KeptMemory) -> int:
     return 3 * job.training.eval_batch_size * kept.widest
 
 
+def _lengths(trainer: SummedLossTrainer) -> int:
+    """How many lengths the batches of training and of validation have."""
+    datasets = (trainer.train_dataset, trainer.eval_dataset)
+    return sum(len(set(map(padded_length, dataset["length"]))) for dataset in datasets)
+
+
 def _state_bytes(job: FineTuning) -> int:
     return STATES[job.training.optimizer if job.compute.device == "cuda" else "adamw"]
 
@@ -140,6 +147,6 @@ def _seconds(trainer: SummedLossTrainer, pace: Speed) -> float:
 
 
 def padded_tokens(lengths: Sequence[int], rows: int) -> int:
-    """Tokens of all batches of ``rows`` rows in their order, each padded to its longest."""
+    """Tokens of all batches of ``rows`` rows in their order, each padded as it will be."""
     batches = (lengths[start : start + rows] for start in range(0, len(lengths), rows))
-    return sum(len(batch) * max(batch) for batch in batches)
+    return sum(len(batch) * padded_length(max(batch)) for batch in batches)

@@ -1,13 +1,12 @@
 """The model that a training changes."""
 
-import json
-
 import torch
 
 from luthier.errors import ModelError
+from luthier.methods.shape import longest_input
 from luthier.models.loading import linear_layers, load_model, read_config
+from luthier.tasks.batches import MULTIPLE, padded_length
 from luthier.training.job import FineTuning
-from luthier.training.tokens import SPLITS
 
 
 def require_fit(job: FineTuning) -> None:
@@ -28,16 +27,19 @@ def require_fit(job: FineTuning) -> None:
 
 
 def _require_positions(job: FineTuning) -> None:
-    """The longest row and the method's virtual tokens must fit into the positions that the model has."""
-    config = read_config(job.model)
-    positions = getattr(config, "max_position_embeddings", None)
-    facts = json.loads((job.tokens / "facts.json").read_text())
-    longest, virtual = max(facts[split]["longest"] for split in SPLITS), job.method.virtual_tokens
-    if positions is not None and longest + virtual > positions:
+    """The longest text that is not cut, and the method's virtual tokens, must fit into the model's positions.
+
+    Which texts come is not known: those of the test split are not looked at, and others are served.
+    """
+    positions = longest_input(read_config(job.model))
+    most, virtual = job.training.max_length, job.method.virtual_tokens
+    if positions is not None and padded_length(most) + virtual > positions:
         raise ModelError(
-            f"a row has {longest} tokens and the method puts {virtual} before them",
-            where=f"the model reads {positions}",
-            remedy=f"set training.max_length to {positions - virtual} at most",
+            f"batches of up to {padded_length(most)} tokens do not fit into the model's {positions} positions"
+            + (f", of which the method takes {virtual}" if virtual else ""),
+            where="training.max_length",
+            received=most,
+            remedy=f"set it to {(positions - virtual) // MULTIPLE * MULTIPLE} at most",
         )
 
 

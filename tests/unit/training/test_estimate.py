@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from luthier.errors import ResourceError
+from luthier.tasks.batches import padded_length
 from luthier.training import estimate
 from luthier.training.estimate import estimate_training, padded_tokens, require_room, require_weights_fit
 from luthier.training.finetuning import finetune
@@ -79,15 +80,15 @@ def test_the_time_grows_with_the_epochs_and_what_is_evaluated(trainer_of, monkey
     monkeypatch.setattr(estimate, "speed", lambda trainer: estimate.Speed(training=1.0, evaluation=0.0))
     once, thrice = (estimate_training(trainer_of(epochs=epochs)).seconds for epochs in (1, 3))
     trainer = trainer_of()
-    tokens = sum(trainer.train_dataset["length"])
+    tokens = sum(map(padded_length, trainer.train_dataset["length"]))
     assert thrice == pytest.approx(3 * once)
     assert tokens <= once < 1.2 * tokens
     monkeypatch.setattr(estimate, "speed", lambda trainer: estimate.Speed(training=0.0, evaluation=1.0))
     assert estimate_training(trainer_of(evaluate_every=1)).seconds > 5 * estimate_training(trainer).seconds
 
 
-def test_a_batch_is_padded_to_its_longest_row():
-    assert padded_tokens([1, 2, 3, 9, 9], 2) == 2 * 2 + 2 * 9 + 9
+def test_a_batch_is_padded_to_its_longest_row_rounded_up():
+    assert padded_tokens([1, 2, 8, 9, 9], 2) == 2 * 8 + 2 * 16 + 16
 
 
 def test_a_training_that_cannot_fit_is_refused_and_one_that_hardly_does_is_warned_of(tmp_path, monkeypatch, caplog):

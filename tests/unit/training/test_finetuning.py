@@ -1,7 +1,6 @@
 import json
 import math
 import random
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import transformers
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
 from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
 from luthier.errors import ModelError, NonFiniteLossError
+from luthier.methods import Method
 from luthier.training import trainer as training_loop
 from luthier.training.finetuning import finetune
 from luthier.training.job import FineTuning
@@ -295,16 +296,17 @@ def test_neftune_changes_what_is_learned_and_not_what_is_stored_or_scored(fine_t
     assert facts.best_score == facts.rescored
 
 
-def test_rows_that_do_not_fit_into_the_models_positions_are_refused_before_training(fine_tuning, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "length", "remedy"),
+    [("lora", 64, None), ("lora", 65, "64"), ("prompt", 40, None), ("prompt", 41, "40")],
+)
+def test_lengths_beyond_the_models_positions_are_refused_before_training(fine_tuning, kind, length, remedy):
+    """The model has 64, of which prompt tuning takes 20; batches of up to 41 tokens are padded to 48."""
     job = fine_tuning("lora")
-    folder = tmp_path / "tokens"
-    shutil.copytree(job.tokens, folder)
-    facts = json.loads((folder / "facts.json").read_text())
-    for longest, refused in ((64, False), (65, True)):
-        facts["validation"]["longest"] = longest
-        (folder / "facts.json").write_text(json.dumps(facts))
-        if refused:
-            with pytest.raises(ModelError, match=r"the model reads 64(.|\n)*65 tokens(.|\n)*max_length to 64"):
-                require_fit(replace(job, tokens=folder))
-        else:
-            require_fit(replace(job, tokens=folder))
+    method = TypeAdapter(Method).validate_python({"kind": kind})
+    job = replace(job, method=method, training=job.training.model_copy(update={"max_length": length}))
+    if remedy is None:
+        require_fit(job)
+    else:
+        with pytest.raises(ModelError, match=rf"into the model's 64 positions(.|\n)*set it to {remedy} at most"):
+            require_fit(job)

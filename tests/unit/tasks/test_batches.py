@@ -1,0 +1,45 @@
+"""Every task pads its batches to a few lengths."""
+
+import pytest
+import torch
+
+from luthier.tasks import TASKS
+from luthier.tasks.batches import MULTIPLE, padded_length
+from luthier.tasks.head import Head
+from tests.tiny_models import byte_tokenizer, word_piece_tokenizer
+
+
+def test_lengths_are_rounded_up():
+    assert [padded_length(tokens) for tokens in (1, 8, 9, 127, 128)] == [8, 8, 16, 128, 128]
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 8, 9, 30])
+@pytest.mark.parametrize(
+    ("task", "head", "labels"),
+    [
+        ("text-classification", Head("sequence-classification", ("x", "y"), "single_label_classification"), 0),
+        ("token-classification", Head("token-classification", ("O", "B-x", "I-x")), None),
+        ("question-answering", Head("question-answering"), [0, 0]),
+        ("text-generation", Head("causal-lm"), None),
+    ],
+)
+def test_what_is_padded_is_masked(task, head, labels, tokens):
+    tokenizer = byte_tokenizer() if head.is_language_model else word_piece_tokenizer()
+    feature = {"input_ids": [5] * tokens, "labels": [1] * tokens if labels is None else labels}
+    feature["attention_mask"] = [1] * tokens
+    batch = TASKS[task].collator(tokenizer, head, None)([feature, feature])
+    assert batch["input_ids"].shape == (2, padded_length(tokens))
+    assert batch["attention_mask"].sum(dim=1).tolist() == [tokens, tokens]
+    assert torch.equal(batch["attention_mask"].cumsum(dim=1)[:, :tokens], torch.arange(1, tokens + 1).expand(2, tokens))
+
+
+@pytest.mark.parametrize("written", [1, 8, 9])
+def test_both_sides_of_a_pair_are_padded(written):
+    class Start:
+        decoder_start_token_id = 0
+
+    collate = TASKS["summarization"].collator(byte_tokenizer(), Head("seq2seq-lm"), Start)
+    batch = collate([{"input_ids": [5] * 3, "labels": [6] * written}])
+    assert batch["input_ids"].shape == (1, MULTIPLE)
+    assert batch["labels"].shape == batch["decoder_input_ids"].shape == (1, padded_length(written))
+    assert batch["labels"].ne(-100).sum() == written

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from luthier.methods.lora import LoraSettings
+from luthier.methods.lora import Lora, LoraSettings
 from luthier.methods.method import BaseMethod
 from luthier.methods.shape import ModelShape
 
 if TYPE_CHECKING:
     from luthier.recipe.schema import TrainingSection
 
-# Float32 weights, their gradients and AdamW's two moments.
-BYTES_TRAINED, BYTES_FROZEN = 16, 4
 # Of the memory there is: more for weights and optimizer leaves too little for activations.
 LARGE_SHARE = 0.5
 # Each direction of an update is learned from at least so many rows.
@@ -66,10 +64,10 @@ def _of_rank(method: BaseMethod, rows: int) -> Iterator[Advice]:
 
 
 def _of_memory(shape: ModelShape, method: BaseMethod, available: int) -> Iterator[Advice]:
-    needed = shape.parameters * BYTES_TRAINED
+    needed = method.training_memory(shape)
     if method.trains_base and needed > LARGE_SHARE * available:
         what = f"weights, gradients and AdamW's moments take {_gib(needed)} of {_gib(available)}"
-        remedy = f"method.kind: lora, which holds the same base in {_gib(shape.parameters * BYTES_FROZEN)}"
+        remedy = f"method.kind: lora, which takes {_gib(Lora().training_memory(shape))}"
         yield Advice("full_memory", "error" if needed > available else "warning", what, remedy)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.methods.method import BaseMethod, Range
+from luthier.methods.method import BYTES_TRAINED, BaseMethod, Range
 from luthier.methods.shape import ModelShape
 from luthier.tasks.head import Head
 
@@ -38,6 +38,9 @@ class Full(BaseMethod):
 
     def trainable_parameters(self, shape: ModelShape) -> int:
         return shape.parameters
+
+    def training_memory(self, shape: ModelShape, *, frozen_bytes: int = 4) -> int:
+        return BYTES_TRAINED * shape.parameters
 
     def attach(self, model: "torch.nn.Module", head: Head) -> "torch.nn.Module":
         return model

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from luthier.methods.qlora import Quantization
 
 
+# A trained weight in float32, its gradient and AdamW's two moments.
+BYTES_TRAINED = 16
+
+
 @dataclass(frozen=True)
 class Mismatch:
     """A setting that cannot work on a given model."""
@@ -77,6 +81,14 @@ class BaseMethod(BaseModel, ABC):
     @abstractmethod
     def trainable_parameters(self, shape: ModelShape) -> int:
         """How many parameters ``attach`` makes trainable, the task's head left out."""
+
+    def training_memory(self, shape: ModelShape, *, frozen_bytes: int = 4) -> int:
+        """Bytes of the base, and of what is trained with its gradients and AdamW's moments.
+
+        The task's head and activations come on top. ``frozen_bytes`` are those of a weight of the base that is neither
+        trained nor quantized: 2 where it is held in bfloat16.
+        """
+        return frozen_bytes * shape.parameters + BYTES_TRAINED * self.trainable_parameters(shape)
 
     def parameter_groups(
         self, model: "torch.nn.Module", learning_rate: float, weight_decay: float

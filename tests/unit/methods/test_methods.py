@@ -10,11 +10,12 @@ from pydantic import TypeAdapter, ValidationError
 from luthier.methods import METHODS, Method
 from luthier.methods.method import Range
 from luthier.methods.qlora import Quantization
+from luthier.methods.shape import shape_of
 from luthier.methods.support import unsupported
 from luthier.models.loading import load_model
 from luthier.models.quantization import write_quantized_model
 from luthier.recipe.schema import TrainingSection
-from tests.unit.methods.models import CLASSES, base, logits, step, tiny_model, trainable
+from tests.unit.methods.models import CLASSES, answers, base, logits, step, tiny_model, trainable
 
 
 @pytest.mark.parametrize("kind", METHODS)
@@ -133,3 +134,29 @@ def test_a_method_that_quantizes_trains_beside_a_4_bit_base_and_leaves_it_as_it_
         whole = method.load(four_bits, tmp_path, CLASSES, dtype=torch.float32, attention="eager")
         plain = method.load(four_bits, tmp_path, CLASSES, dtype=torch.float32, attention="eager", dequantized=True)
         torch.testing.assert_close(logits(method.merge(plain)), logits(whole), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_the_memory_formula_counts_what_is_there_after_a_step(kind, four_bits):
+    method = TypeAdapter(Method).validate_python({"kind": kind})
+    plain = tiny_model("qwen2")
+    folder = four_bits if method.base_quantization else base("qwen2")
+    model = load_model(folder, CLASSES, dtype=torch.float32, attention="eager")
+    head = {id(p) for p in model.score.parameters()}
+    model = method.attach(model, CLASSES)
+    optimizer = torch.optim.AdamW([p for name, p in trainable(model).items() if "score" not in name])
+    answers(model.train()).sum().backward()
+    optimizer.step()
+    moments = [state[name] for state in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")]
+    kept = [p for name, p in model.named_parameters() if id(p) not in head and "modules_to_save" not in name]
+    gradients = [p.grad for p in kept if p.grad is not None]
+    constants = [
+        tensor
+        for p in kept
+        if (state := getattr(p, "quant_state", None))
+        for tensor in (state.absmax, state.state2.absmax)
+    ]
+    found = sum(tensor.nbytes for tensor in [*kept, *gradients, *moments, *constants])
+    expected = method.training_memory(shape_of(plain, without=["score"]))
+    # The constants of constants of so small layers are rounded up to one.
+    assert found == pytest.approx(expected, rel=0.002 if method.base_quantization else 0)

@@ -11,7 +11,7 @@ import torch
 import transformers
 from transformers import Trainer
 
-from luthier.errors import ModelError
+from luthier.errors import DataError, ModelError
 from luthier.methods.trained_weights import read_trained, write_trained
 from luthier.models.loading import load_tokenizer
 from luthier.tasks.head import Head
@@ -97,6 +97,12 @@ class SummedLossTrainer(Trainer):
 
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         metrics = super().evaluate(*args, **settings)
+        if f"eval_{self.job.selection_metric}" not in metrics:
+            raise DataError(
+                f"{self.job.selection.title} is undefined: the rows do not have every label, or all have one",
+                where="validation",
+                remedy="choose another evaluation.metric, or more rows for validation",
+            )
         if self.is_in_train and self.train_sample is not None:
             self._score_training_rows(self.train_sample)
         return metrics

@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 
 from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
-from luthier.errors import ModelError, NonFiniteLossError
+from luthier.errors import DataError, ModelError, NonFiniteLossError
 from luthier.methods import Method
+from luthier.tasks import text_classification
 from luthier.training import trainer as training_loop
 from luthier.training.finetuning import finetune
 from luthier.training.job import FineTuning
@@ -310,3 +311,13 @@ def test_lengths_beyond_the_models_positions_are_refused_before_training(fine_tu
     else:
         with pytest.raises(ModelError, match=rf"into the model's 64 positions(.|\n)*set it to {remedy} at most"):
             require_fit(job)
+
+
+def test_a_metric_that_validation_leaves_undefined_stops_the_training_with_the_reason(
+    fine_tuning, tmp_path, monkeypatch
+):
+    job = replace(fine_tuning("lora"), metric="roc_auc")
+    assert trained(job, tmp_path / "defined")[1].best_score > 0
+    monkeypatch.setattr(text_classification, "_has_every_class", lambda labels, head: False)
+    with pytest.raises(DataError, match=r"ROC AUC is undefined(.|\n)*evaluation.metric"):
+        trained(job, tmp_path / "undefined")

@@ -26,7 +26,9 @@ def base_model(
         artifact = champion.snapshot(source.continued, artifacts) if champion else snapshot(source, recipes, artifacts)
     if champion:
         with tracking.parent(context.run_id, context.partition_key) as parent:
-            parent.set_tags({f"luthier.{name}": value for name, value in champion.lineage.items()})
+            parent.set_tags({"luthier.adapter_of": champion.recipe})
+            # Apart from the run's own digests, which have the same names.
+            parent.set_tags({f"luthier.from.{name}": value for name, value in champion.lineage.items()})
     facts = artifact.facts
     return materialized(
         artifact,

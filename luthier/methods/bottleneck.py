@@ -42,6 +42,7 @@ class Bottleneck(PeftMethod):
 
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
     family_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {"decoder": {"learning_rate": 3e-4}}
+    deciding_settings: ClassVar[tuple[str, ...]] = ("non_linearity",)
     learning_rate_range: ClassVar[tuple[float, float]] = (3e-5, 1e-2)
     search_space: ClassVar[Mapping[str, Range | tuple[Any, ...]]] = {
         "training.learning_rate": Range(1e-4, 1e-2),

@@ -58,10 +58,24 @@ def unmatched(field: str, targets: Sequence[str], layers: Layers) -> list[Mismat
     names = last_parts(layers)
     rule = f"matches no linear layer of the model, which has {', '.join(names) or 'none'}"
     return [
-        Mismatch(field, target, rule, next(iter(get_close_matches(target, names, n=1)), None))
-        for target in targets
-        if not matching(layers, [target])
+        Mismatch(field, target, rule, closest(target, names)) for target in targets if not matching(layers, [target])
     ]
+
+
+def shortest(chosen: Sequence[str], layers: Layers) -> list[str]:
+    """What names just these layers to PEFT: what they are called within their parents, else their whole names."""
+    short = last_parts(chosen)
+    return short if len(matching(layers, short)) == len(chosen) else sorted(chosen)
+
+
+def within(name: str, modules: Iterable[str]) -> bool:
+    """Whether a layer is one of some modules, or a part of one; modules are named by the end of their names."""
+    return any(f".{module.lstrip('.')}." in f".{name}." for module in modules)
+
+
+def closest(name: str, names: Sequence[str]) -> str | None:
+    """The most similar of some names, if one is similar."""
+    return next(iter(get_close_matches(name, names, n=1)), None)
 
 
 def last_parts(names: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from luthier.methods.layers import QUERIES, VALUES, Layers, last_parts, matching, unmatched
+from luthier.methods.layers import QUERIES, VALUES, Layers, closest, last_parts, matching, shortest, unmatched, within
 from luthier.methods.method import Mismatch, Range
 from luthier.methods.peft_method import PeftMethod, require_modules
 from luthier.methods.shape import ModelShape, shape_of
@@ -72,6 +72,7 @@ class LoraSettings(PeftMethod):
     )
     init: Literal["kaiming", "gaussian"] = Field(default="kaiming", description="How A is drawn; B starts at zero.")
 
+    deciding_settings: ClassVar[tuple[str, ...]] = ("lora_alpha", "alpha_pattern", "use_rslora", "use_dora", "bias")
     learning_rate_range: ClassVar[tuple[float, float]] = (1e-5, 2e-2)
     search_space: ClassVar[Mapping[str, Range | tuple[Any, ...]]] = {
         "training.learning_rate": Range(1e-4, 5e-3),
@@ -81,10 +82,11 @@ class LoraSettings(PeftMethod):
     }
 
     def targets(self, layers: Layers) -> list[str]:
-        """The linear layers that get an update."""
+        """The linear layers that get an update: none that is trained whole."""
+        apart = [name for name in layers if not within(name, self.modules_to_save)]
         if self.target_modules == "all-linear":
-            return list(layers)
-        return matching(layers, AUTO if self.target_modules == "auto" else self.target_modules)
+            return apart
+        return matching(apart, AUTO if self.target_modules == "auto" else self.target_modules)
 
     def rank(self, layer: str) -> int:
         """The rank of a layer's update: that of the first pattern its name ends in, as in PEFT."""
@@ -98,17 +100,24 @@ class LoraSettings(PeftMethod):
         named = self.target_modules if isinstance(self.target_modules, list) else []
         found = unmatched("target_modules", named, layers)
         targeted = self.targets(layers)
-        if self.target_modules == "auto" and layers and not targeted:
-            rule = "knows no query or value layer of this model; use all-linear, or names"
-            found.append(Mismatch("target_modules", "auto", rule, "all-linear"))
+        if layers and not targeted and not found:
+            found.append(self._nothing_targeted())
         for field, patterns in (("rank_pattern", self.rank_pattern), ("alpha_pattern", self.alpha_pattern)):
             idle = [ending for ending in patterns if not any(_ends(name, ending) for name in targeted)]
-            found += [Mismatch(field, ending, "matches no layer that gets an update") for ending in idle]
+            rule = "matches no layer that gets an update"
+            found += [Mismatch(field, ending, rule, closest(ending, last_parts(targeted))) for ending in idle]
         tightest = min(sorted(targeted or layers), key=lambda name: min(layers[name]) - self.rank(name), default=None)
         if tightest is not None and (rank := self.rank(tightest)) > (side := min(layers[tightest])):
             rule = f"must be at most {side}, the smaller side of layer {tightest}"
             found.append(Mismatch("r" if rank == self.r else "rank_pattern", rank, rule))
         return found
+
+    def _nothing_targeted(self) -> Mismatch:
+        if self.modules_to_save:
+            rule = "trains every targeted layer whole; leave it out, or name other target_modules"
+            return Mismatch("modules_to_save", self.modules_to_save, rule)
+        rule = "knows no query or value layer of this model; use all-linear, or names"
+        return Mismatch("target_modules", self.target_modules, rule, "all-linear")
 
     def trainable_parameters(self, shape: ModelShape) -> int:
         """A: r x in, B: out x r of each targeted layer; DoRA's magnitudes: out; ``modules_to_save`` left out."""
@@ -125,12 +134,13 @@ class LoraSettings(PeftMethod):
 
         heads = head_names(model)
         require_modules(model, self.modules_to_save)
+        layers = shape_of(model, without=heads).linear_layers
         return peft.LoraConfig(
             task_type=head.peft_task_type,
             r=self.r,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
-            target_modules=last_parts(self.targets(shape_of(model, without=heads).linear_layers)),
+            target_modules=shortest(self.targets(layers), layers),
             fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
             rank_pattern=dict(self.rank_pattern),
             alpha_pattern=dict(self.alpha_pattern),

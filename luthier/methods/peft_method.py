@@ -5,10 +5,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from luthier.errors import ModelError
-from luthier.methods.layers import last_parts, matching
+from luthier.methods.layers import last_parts, matching, within
 from luthier.methods.method import BaseMethod
 from luthier.tasks.head import Head
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 class PeftMethod(BaseMethod):
     """A method that PEFT knows, or is taught. What it adds is held and trained in float32, on whatever base."""
+
+    # Settings of PEFT's configuration that decide what stored weights do, beside their names and sizes.
+    deciding_settings: ClassVar[tuple[str, ...]] = ()
 
     @property
     def stored_as_trained(self) -> bool:
@@ -45,8 +48,11 @@ class PeftMethod(BaseMethod):
     def continue_from(self, model: "torch.nn.Module", tuned: Path) -> None:
         import peft
 
-        stored = tuned / "adapter_config.json"
-        kind = json.loads(stored.read_text())["peft_type"] if stored.is_file() else "full fine-tuning"
+        from luthier.models.loading import HEADS, head_names
+
+        path = tuned / "adapter_config.json"
+        stored = json.loads(path.read_text()) if path.is_file() else {"peft_type": "full fine-tuning"}
+        kind = stored["peft_type"]
         config = model.peft_config["default"]
         if kind != config.peft_type or not self.stored_as_trained:
             raise ModelError(
@@ -54,17 +60,24 @@ class PeftMethod(BaseMethod):
                 received=f"weights of {kind} for a recipe of {self.kind}",
                 remedy="use the champion's own method, or set base_model.continued to merged",
             )
+        for setting in self.deciding_settings:
+            if stored[setting] != getattr(config, setting):
+                raise ModelError(
+                    f"the champion's adapter was trained with another {setting}",
+                    received=f"{getattr(config, setting)}, where the champion has {stored[setting]}",
+                    remedy="give the recipe the champion's method settings",
+                )
         own, found = peft.get_peft_model_state_dict(model), peft.load_peft_weights(str(tuned), device="cpu")
         fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
-        heads = [f".{name.lstrip('.')}." for name in config.modules_to_save or ()]
-        lacking = [name for name in own if name not in fitting and not any(head in name for head in heads)]
-        if lacking:
+        heads = {*HEADS, *(name.lstrip(".") for name in head_names(model.get_base_model()))}
+        other = sorted(name for name in {*own, *found} if name not in fitting and not within(name, heads))
+        if other:
             raise ModelError(
                 "the champion's adapter is of other layers or another size",
-                received=f"no fitting {lacking[0]}",
+                received=f"{other[0]}, in the {'recipe' if other[0] in own else 'champion'} alone or of another size",
                 remedy="give the recipe the champion's method settings",
             )
-        peft.set_peft_model_state_dict(model, fitting)
+        peft.set_peft_model_state_dict(model, {**own, **fitting})
 
     def save(self, model: "torch.nn.Module", folder: Path) -> None:
         model.save_pretrained(folder, save_embedding_layers=False)

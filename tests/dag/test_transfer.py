@@ -43,7 +43,7 @@ def test_training_starts_from_what_the_champion_answers(graph, tiny_bert, write_
     first = graph.run()
     assert first.success, failure(first)
     section = f"{{adapter_of: tiny, continued: {continued}}}"
-    write_recipe("tiny-full", base=tiny_bert, base_model=section)
+    write_recipe("tiny-full", base=tiny_bert, base_model=section, evaluation=DEPLOYED)
     second = graph.run(recipe="tiny-full")
     assert second.success, failure(second)
 
@@ -63,7 +63,10 @@ def test_training_starts_from_what_the_champion_answers(graph, tiny_bert, write_
     assert lineage["adapter_of"] == "tiny"
     assert lineage["adapter"] == metadata(first, "adapter")["digest"]
     (parent,) = [run for run in graph.mlflow_runs(second) if run.info.run_name == f"tiny-full {second.run_id[:8]}"]
-    assert parent.data.tags["luthier.adapter_of"] == "tiny"
+    tags = parent.data.tags
+    assert tags["luthier.adapter_of"] == "tiny"
+    assert tags["luthier.from.deployed_artifact"] == metadata(first, "deployed_artifact")["digest"]
+    assert tags["luthier.deployed_artifact"] == metadata(second, "deployed_artifact")["digest"]
 
 
 def test_the_license_of_a_base_stays_that_of_what_is_made_of_it(tmp_path):

@@ -1,1 +1,1 @@
-"""Tuners that PEFT lacks. Each file needs torch and PEFT alone, so that a packaged model can ship it."""
+"""Tuners that PEFT lacks. They need torch and PEFT alone."""

@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from peft import PeftConfig
-from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer, check_adapters_to_merge
+from peft.tuners.tuners_utils import BaseTunerLayer, check_adapters_to_merge
 from peft.utils import PeftType
 from torch import nn
 from torch.func import functional_call
+
+from luthier.methods.tuners.tuner import Tuner
 
 
 @dataclass
@@ -44,7 +46,8 @@ class BitFitLayer(nn.Module, BaseTunerLayer):
 
     def update_layer(self, adapter_name: str, config: BitFitConfig) -> None:
         """Adds an adapter that changes nothing yet: its bias is the layer's own, in float32."""
-        self.bitfit_bias[adapter_name] = nn.Parameter(self.base_layer.bias.detach().clone().float())
+        own = self._own_bias if self.merged else self.base_layer.bias
+        self.bitfit_bias[adapter_name] = nn.Parameter(own.detach().clone().float())
         self.set_adapter(self.active_adapters, inference_mode=config.inference_mode)
 
     def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -77,7 +80,8 @@ class BitFitLayer(nn.Module, BaseTunerLayer):
         if not self.merged:
             warnings.warn("Already unmerged. Nothing to do.", stacklevel=2)
             return
-        self.base_layer.bias.data = self._own_bias
+        # The layer may have moved, or changed its precision, since.
+        self.base_layer.bias.data = self._own_bias.to(self.base_layer.bias)
         self.merged_adapters.clear()
 
     def _bias(self, names: list[str]) -> torch.Tensor | None:
@@ -89,14 +93,11 @@ class BitFitLayer(nn.Module, BaseTunerLayer):
         return self.bitfit_bias[found[0]].to(dtype) if found else None
 
 
-class BitFitModel(BaseTuner):
+class BitFitModel(Tuner):
     """Trains every bias of a model."""
 
     prefix = "bitfit_"
     tuner_layer_cls = BitFitLayer
-
-    def _prepare_adapter_config(self, peft_config: BitFitConfig, model_config: dict[str, Any]) -> BitFitConfig:
-        return peft_config
 
     def _prepare_model(self, peft_config: BitFitConfig, model: nn.Module) -> None:
         if not any(self._check_target_module_exists(peft_config, name) for name, _ in model.named_modules()):
@@ -107,28 +108,6 @@ class BitFitModel(BaseTuner):
         module = self.model.get_submodule(key)
         whole = any(f".{name}." in f".{key}." for name in peft_config.modules_to_save or ())
         return not whole and (isinstance(module, BitFitLayer) or _has_bias(module))
-
-    def _create_and_replace(
-        self,
-        peft_config: BitFitConfig,
-        adapter_name: str,
-        target: nn.Module,
-        target_name: str,
-        parent: nn.Module,
-        current_key: str,
-        parameter_name: str | None = None,
-    ) -> None:
-        if isinstance(target, BitFitLayer):
-            target.update_layer(adapter_name, peft_config)
-            return
-        layer = BitFitLayer(target, adapter_name, peft_config)
-        if adapter_name not in self.active_adapters:
-            layer.requires_grad_(False)
-        self._replace_module(parent, target_name, layer, target)
-
-    def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
-        """Without moving anything: an adapter is made where its layer is, and PEFT's own fails on composite heads."""
-        setattr(parent, child_name, new_module)
 
 
 def _has_bias(module: nn.Module) -> bool:

@@ -8,14 +8,17 @@ The layer is the last of an attention or feed-forward block, so this happens bef
 (Houlsby et al. 2019, arXiv 1902.00751: behind both; Pfeiffer et al. 2021, arXiv 2005.00247: behind the feed-forward).
 """
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from peft import PeftConfig
-from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer, _get_in_out_features
+from peft.tuners.tuners_utils import BaseTunerLayer, _get_in_out_features
 from peft.utils import PeftType
 from torch import nn
+
+from luthier.methods.tuners.tuner import Tuner
 
 NON_LINEARITIES = {
     "relu": nn.functional.relu,
@@ -83,13 +86,17 @@ class BottleneckLayer(nn.Module, BaseTunerLayer):
                     output = output + self._update(name, output)
         return output
 
+    def unmerge(self) -> None:
+        """Does nothing: no adapter of this kind is ever merged."""
+        warnings.warn("Already unmerged. Nothing to do.", stacklevel=2)
+
     def _update(self, name: str, output: torch.Tensor) -> torch.Tensor:
         down, up = self.bottleneck_down[name], self.bottleneck_up[name]
         hidden = NON_LINEARITIES[self.non_linearities[name]](down(output.to(down.weight.dtype)))
         return up(hidden).to(output.dtype)
 
 
-class BottleneckModel(BaseTuner):
+class BottleneckModel(Tuner):
     """Puts bottleneck adapters behind a model's layers."""
 
     prefix = "bottleneck_"
@@ -99,28 +106,6 @@ class BottleneckModel(BaseTuner):
         if peft_config.target_modules is None:
             raise ValueError("target_modules is required: the layers that adapters follow")
         return peft_config
-
-    def _create_and_replace(
-        self,
-        peft_config: BottleneckConfig,
-        adapter_name: str,
-        target: nn.Module,
-        target_name: str,
-        parent: nn.Module,
-        current_key: str,
-        parameter_name: str | None = None,
-    ) -> None:
-        if isinstance(target, BottleneckLayer):
-            target.update_layer(adapter_name, peft_config)
-            return
-        layer = BottleneckLayer(target, adapter_name, peft_config)
-        if adapter_name not in self.active_adapters:
-            layer.requires_grad_(False)
-        self._replace_module(parent, target_name, layer, target)
-
-    def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
-        """Without moving anything: an adapter is made where its layer is, and PEFT's own fails on composite heads."""
-        setattr(parent, child_name, new_module)
 
     def _check_merge_allowed(self) -> None:
         raise ValueError(

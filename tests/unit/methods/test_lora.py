@@ -132,3 +132,33 @@ def test_options_reach_peft_and_the_same_adapter_is_the_same_bytes_without_the_b
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
+
+
+@pytest.mark.parametrize(
+    ("family", "names", "count"),
+    [
+        ("bert", ["encoder.layer.0.attention.self.query"], 1),
+        ("bert", ["attention.output.dense", "query"], 4),
+        ("roberta", ["attention.output.dense"], 2),
+        ("gpt2", ["attn.c_proj"], 2),
+        ("modernbert", ["attn.Wo"], 2),
+        ("t5", ["EncDecAttention.q"], 2),
+        ("bart", ["encoder.layers.0.self_attn.q_proj"], 1),
+    ],
+)
+def test_a_name_with_its_parents_targets_those_layers_alone(family, names, count):
+    plain = tiny_model(family)
+    shape = shape_of(plain, without=head_names(plain))
+    model = attached(family, target_modules=names, r=2)
+    assert set(model.base_model.targeted_module_names) == set(Lora(target_modules=names).targets(shape.linear_layers))
+    assert len(model.base_model.targeted_module_names) == count
+    own = sum(p.numel() for name, p in trainable(model).items() if "lora_" in name)
+    assert own == Lora(target_modules=names, r=2).trainable_parameters(shape)
+
+
+def test_a_layer_that_is_trained_whole_gets_no_update():
+    model = attached("bert", target_modules=["query", "value"], modules_to_save=["query"])
+    assert {name.rpartition(".")[2] for name in model.base_model.targeted_module_names} == {"value"}
+    settings = {"target_modules": ["query"], "modules_to_save": ["query"]}
+    (found,) = Lora(**settings).mismatches(LAYERS)
+    assert (found.field, found.received) == ("modules_to_save", ["query"])

@@ -9,7 +9,7 @@ from luthier.digest import file_digest
 from luthier.methods.tuners.bitfit import BitFitConfig, BitFitModel
 from luthier.methods.tuners.bottleneck import BottleneckConfig, BottleneckModel
 from luthier.methods.tuners.peft_types import register
-from tests.unit.methods.models import logits, step, tiny_model, trainable
+from tests.unit.methods.models import inputs, logits, step, tiny_model, trainable
 
 FAMILIES = ["bert", "gpt2", "llama"]
 HEADS = {**dict.fromkeys(("bert", "distilbert"), "classifier"), **dict.fromkeys(("t5", "bart"), "classification_head")}
@@ -197,3 +197,37 @@ def test_settings_that_mean_nothing_are_refused():
         BottleneckConfig(reduction_factor=0)
     with pytest.raises(ValueError, match="target_modules is required"):
         attached("bottleneck", "bert", target_modules=None)
+
+
+@pytest.mark.parametrize("kind", TUNERS)
+def test_a_batch_of_several_adapters_is_refused_and_not_answered_by_one(kind):
+    model = attached(kind, "bert")
+    model.add_adapter("second", config_of(kind, "bert"))
+    with pytest.raises(ValueError, match=f"{kind} has one adapter for all rows"):
+        model(**inputs(), adapter_names=["default", "second"])
+
+
+def test_an_adapter_that_is_added_beside_a_merged_one_starts_from_the_layers_own_bias():
+    plain = logits(tiny_model("bert"))
+    model = attached("bitfit", "bert")
+    step(model, steps=2)
+    model.merge_adapter()
+    model.add_adapter("second", config_of("bitfit", "bert"))
+    model.unmerge_adapter()
+    model.set_adapter("second")
+    torch.testing.assert_close(logits(model), plain, rtol=0, atol=0)
+
+
+def test_a_merged_bias_comes_back_in_the_precision_that_the_layer_has_by_then():
+    model = attached("bitfit", "bert")
+    step(model, steps=2)
+    model.merge_adapter()
+    model.to(torch.bfloat16)
+    merged = logits(model)
+    model.unmerge_adapter()
+    torch.testing.assert_close(logits(model), merged, rtol=0.1, atol=0.1)
+
+
+def test_unmerging_what_never_merges_is_said_to_do_nothing():
+    with pytest.warns(UserWarning, match="Already unmerged"):
+        attached("bottleneck", "bert").unmerge_adapter()

@@ -57,6 +57,8 @@ def deciding_versions() -> dict[str, str]:
     group_name="finetuning",
     kinds={"pytorch", "huggingface"},
     check_specs=CHECKS,
+    # Of a process that was killed: the training goes on from its last checkpoint. A person's mistake is not retried.
+    retry_policy=dg.RetryPolicy(max_retries=1),
 )
 def adapter(
     context: dg.AssetExecutionContext,

@@ -41,6 +41,8 @@ CHECKS = [
     ),
 ]
 
+# Reasons for rejected rows that a failed check names.
+MOST_REASONS = 3
 SOURCES = {"source", "train", "validation", "test", "sha256", "query", "format", "pattern"}
 
 
@@ -194,20 +196,24 @@ def nearest_table(report: "DataReport") -> list[dict[str, Any]]:
 
 def leakage_result(report: "DataReport") -> dg.AssetCheckResult:
     """Fails with counts and examples when anything of a row is in two splits."""
-    from luthier.data_report.wording import leaks_by_kind
+    from luthier.data_report.wording import leaks_by_kind, verdict_sentence
 
     counts = leaks_by_kind(report)
     metadata: dict[str, Any] = {"leaks": sum(sum(pairs.values()) for pairs in counts.values())}
     if counts:
         metadata["by kind"] = dg.MetadataValue.json(counts)
         metadata["examples"] = table(report.leaks["examples"])
-    return dg.AssetCheckResult(check_name="no_leakage", passed=not counts, metadata=metadata)
+    return dg.AssetCheckResult(
+        check_name="no_leakage", passed=not counts, description=verdict_sentence(report), metadata=metadata
+    )
 
 
 def splits_result(rows: dict[str, int]) -> dg.AssetCheckResult:
     """Fails when a split has no rows."""
     counts = {split: rows[split] for split in SPLITS}
-    return dg.AssetCheckResult(check_name="splits_not_empty", passed=all(counts.values()), metadata=counts)
+    empty = [split for split, count in counts.items() if not count]
+    said = f"no rows in {', '.join(empty)} (remedy: more rows, or larger shares in data.split)" if empty else None
+    return dg.AssetCheckResult(check_name="splits_not_empty", passed=not empty, description=said, metadata=counts)
 
 
 def labels_result(splits: Path) -> dg.AssetCheckResult:
@@ -215,13 +221,26 @@ def labels_result(splits: Path) -> dg.AssetCheckResult:
     from luthier.data.leakage import labels_complete
 
     problems = labels_complete(splits)
+    remedy = "more rows of it, another data.split, or a data.labels without it"
     return dg.AssetCheckResult(
-        check_name="labels_complete", passed=not problems, metadata={"problems": dg.MetadataValue.json(problems)}
+        check_name="labels_complete",
+        passed=not problems,
+        description=f"{'; '.join(problems)} (remedy: {remedy})" if problems else None,
+        metadata={"problems": dg.MetadataValue.json(problems)},
     )
 
 
 def rejections_result(report: "DataReport", most: float) -> dg.AssetCheckResult:
     """Fails when more rows were bad than the recipe allows; duplicates are not bad."""
-    share = report.facts["bad_share"]
-    metadata = {"share": share, "allowed": most, "by reason": table(reason_table(report))}
-    return dg.AssetCheckResult(check_name="rejections_within_limit", passed=share <= most, metadata=metadata)
+    share, reasons = report.facts["bad_share"], reason_table(report)
+    listed = ", ".join(f"{each['reason']} ({each['rows']:,})" for each in reasons[:MOST_REASONS])
+    said = (
+        f"{share:.1%} of the rows are bad, and {most:.1%} may be; left out most often: {listed} "
+        "(remedy: look at rejected.parquet, mend the rows, or raise data.cleaning.max_rejected)"
+    )
+    return dg.AssetCheckResult(
+        check_name="rejections_within_limit",
+        passed=share <= most,
+        description=said if share > most else None,
+        metadata={"share": share, "allowed": most, "by reason": table(reasons)},
+    )

@@ -81,7 +81,9 @@ def compare(shared: Trainings, tracking: Tracking, context: dg.AssetExecutionCon
         methods.append(trained(contender, shared, tracking, context))
     failures = {found.kind: found.failure for found in methods if found.failure} | out
     if len(failures) == len(methods) + len(out):
-        raise LuthierError("no method could be trained", where=f"recipe {recipe.name}", received=failures)
+        reasons = "\n".join(f"{kind}: {failure}" for kind, failure in failures.items())
+        remedy = "mend what the first one says, or name other methods in comparison.methods"
+        raise LuthierError(f"no method could be trained:\n{reasons}", where=f"recipe {recipe.name}", remedy=remedy)
     return MethodComparison(
         recipe=recipe.name,
         task=recipe.task,

@@ -30,6 +30,10 @@ class ModelError(LuthierError):
     """A model, or a method on a model, that cannot work."""
 
 
+class UndefinedMetricError(LuthierError):
+    """A metric that some rows leave without a value."""
+
+
 class NonFiniteLossError(LuthierError):
     """The loss became NaN or infinite."""
 

@@ -1,6 +1,7 @@
 """The command line."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -31,6 +32,8 @@ Overrides = Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", he
 
 def main() -> None:
     """Exit codes: 0 done, 1 failed, 2 wrong use or wrong recipe."""
+    # It advises to install a package that fetches native code, whenever it is imported on some processors.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     prepare_home()
     try:
         app()

@@ -38,5 +38,5 @@ class RecipeBook(dg.ConfigurableResource):
         if not path.is_file():
             names = recipe_names(Path(self.folder))
             rule = f"no such recipe; there are {', '.join(names) or 'none'}"
-            raise RecipeError([Problem(path, 1, "(file)", received=name, rule=rule, nearest=nearest(name, names))])
+            raise RecipeError([Problem(path.parent, None, "", received=name, rule=rule, nearest=nearest(name, names))])
         return path

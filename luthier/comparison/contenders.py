@@ -51,7 +51,11 @@ def contenders(recipe: Recipe, *, family: str, architecture: Architecture, head:
 def left_out(recipe: Recipe, *, family: str, head: HeadKind) -> dict[str, str]:
     """The methods that were asked for and are not compared, each with the reason."""
     found = {kind: unsupported(kind, family, head) for kind in _asked(recipe)}
-    return {kind: row.reason for kind, row in found.items() if row}
+    reasons = {kind: row.reason for kind, row in found.items() if row}
+    if recipe.training.activation_checkpointing:
+        keeping = [kind for kind in _asked(recipe) if not METHODS[kind].supports_activation_checkpointing]
+        reasons = dict.fromkeys(keeping, "it cannot recompute activations, as the recipe wants") | reasons
+    return reasons
 
 
 def _asked(recipe: Recipe) -> list[str]:

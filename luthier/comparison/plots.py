@@ -78,8 +78,8 @@ def _scale(axes: "Axes", costs: Sequence[float], *, log: bool) -> None:
         axes.set_xscale("log")
         axes.set_xlim(min(costs) / 3, max(costs) * 3)
     else:
-        margin = 0.12 * (max(costs) - min(costs)) or 0.1 * max(costs)
-        axes.set_xlim(min(costs) - margin, max(costs) + margin)
+        # From zero: a difference of a hundredth must not look like a ranking.
+        axes.set_xlim(0, 1.12 * max(costs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value) if log else f"{value:,g}"))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 

@@ -44,11 +44,11 @@ def tie_sentence(comparison: MethodComparison) -> str | None:
 def scope_sentence(comparison: MethodComparison) -> str:
     """What the scores are of, and what they cost the test split."""
     seeds = len(comparison.seeds)
-    trainings = f"{seeds} trainings of each method" if seeds > 1 else "one training of each method"
+    trainings = f"Means over {seeds} trainings of each method" if seeds > 1 else "One training of each method"
     rows, scored = comparison.rows["validation"], comparison.best.seeds[0].scored_rows
     on = f"the {rows:,}" if scored == rows else f"{scored:,} of the {rows:,}"
     return (
-        f"Means over {trainings}, on {on} validation rows that also picked their checkpoints, which flatters them. "
+        f"{trainings}, on {on} validation rows that also picked their checkpoints, which flatters them. "
         "The test split was not read: choosing a method by this table costs it nothing."
     )
 
@@ -65,11 +65,14 @@ def expectation_sentences(comparison: MethodComparison) -> list[str]:
     """What the literature expects, method by method, and whether this comparison bears it out."""
     if found := findings(comparison):
         return [_expectation_sentence(finding) for finding in found]
-    if reference_of(comparison) is None:
+    reference = reference_of(comparison)
+    if reference is None:
         return ["Neither full nor lora was scored: there is nothing to hold the literature against."]
     if not math.isfinite(comparison.measured_by.high):
         return [f"The literature compares methods in points of a score, and {metric_name(comparison.metric)} has none."]
-    return ["The literature that is known here says nothing of these methods on such a model."]
+    if len(comparison.ranked) == 1:
+        return [f"Only {reference.kind} was scored: there is nothing to hold it against."]
+    return ["The literature that is known here says nothing of the other methods on such a model."]
 
 
 def _expectation_sentence(finding: Finding) -> str:

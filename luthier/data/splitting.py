@@ -118,8 +118,10 @@ def _require_enough(units: int, shares: Shares, of: str = "") -> None:
     needed = sum(share > 0 for share in shares.exact(1))
     if units < needed:
         raise DataError(
-            f"{units} rows, or groups of rows that belong together,{of} for {needed} splits, which need one each",
-            remedy="add rows, raise data.sample, or leave rare labels out of data.labels"
+            f"too few rows{of} for {needed} splits, which need one each; duplicates and rows that belong together "
+            "count once",
+            received=units,
+            remedy="add rows, raise data.sample if there is one, or list in data.labels the labels to keep"
             + ("; or name data.validation" if not shares.test else ""),
         )
 

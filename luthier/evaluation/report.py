@@ -149,12 +149,16 @@ def report_json(
     """The report in short, as the command line prints it."""
     return {
         "recipe": report.recipe,
+        "task": report.task,
         "verdict": report.verdict,
         "metric": report.metric,
         "target": report.target,
         "metrics": {name: asdict(found) for name, found in report.metrics.items()},
         "baselines": {name: asdict(found) for name, found in report.baselines.items()},
         "rows": {name: report.rows[name] for name in ("train", "validation", "test", "rejected")},
+        "scored_rows": report.scored_rows,
+        "unscored": report.unscored,
+        "per_class": [asdict(found) for found in report.per_class],
         "trainable_parameters": report.trainable_parameters,
         "mlflow_run_id": mlflow_run_id,
         "dagster_run_id": dagster_run_id,

@@ -4,13 +4,14 @@
 """
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from luthier.errors import LuthierError
+from luthier.errors import LuthierError, UndefinedMetricError
 from luthier.evaluation.metrics import STATISTICS
 from luthier.evaluation.metrics.statistic import Statistic
 from luthier.tasks.metric import METRICS, Metric
@@ -45,6 +46,17 @@ def point(metric: str, gold: Any, predicted: Any) -> float:
         LuthierError: an unknown metric, or one that these rows leave undefined.
     """
     return _value(metric, _statistic(metric, gold, predicted))
+
+
+def defined_points(metrics: Iterable[str], compared: Callable[[str], tuple[Any, Any]]) -> dict[str, float]:
+    """The values of some metrics, each of what ``compared`` gives for it, without those that are undefined."""
+    found: dict[str, float] = {}
+    for metric in metrics:
+        try:
+            found[metric] = point(metric, *compared(metric))
+        except UndefinedMetricError:
+            continue
+    return found
 
 
 def per_row(metric: str, gold: Any, predicted: Any) -> np.ndarray | None:

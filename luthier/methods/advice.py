@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from luthier.methods.lora import Lora, LoraSettings
 from luthier.methods.method import BaseMethod
-from luthier.methods.shape import ModelShape
+from luthier.methods.shape import Architecture, ModelShape
 
 if TYPE_CHECKING:
     from luthier.recipe.schema import TrainingSection
@@ -45,8 +45,8 @@ def advice(
         *_of_rank(method, rows),
         *_of_memory(shape, method, memory_available),
         *_of_parameters(shape, method, int(tokens * training.epochs)),
-        *_of_rate(method, training),
-        *_of_precision(training, device, fast_bfloat16),
+        *_of_rate(method, training, shape.architecture),
+        *_of_precision(method, training, device, fast_bfloat16),
     ]
     return sorted(found, key=lambda item: item.severity)
 
@@ -58,9 +58,13 @@ def _of_layers(shape: ModelShape, method: BaseMethod) -> Iterator[Advice]:
 
 
 def _of_rank(method: BaseMethod, rows: int) -> Iterator[Advice]:
-    if isinstance(method, LoraSettings) and method.r > max(LOW_RANK, rows // ROWS_PER_RANK):
-        what = f"rank {method.r} is high for {rows:,} training rows"
-        yield Advice("rank_for_rows", "warning", what, f"lower method.r to {max(LOW_RANK, rows // ROWS_PER_RANK)}")
+    if not isinstance(method, LoraSettings):
+        return
+    rank, most = max([method.r, *method.rank_pattern.values()]), max(LOW_RANK, rows // ROWS_PER_RANK)
+    if rank > most:
+        what = f"rank {rank} is high for {rows:,} training rows"
+        field = "method.r" if rank == method.r else "method.rank_pattern"
+        yield Advice("rank_for_rows", "warning", what, f"lower {field} to {most}")
 
 
 def _of_memory(shape: ModelShape, method: BaseMethod, available: int) -> Iterator[Advice]:
@@ -79,19 +83,24 @@ def _of_parameters(shape: ModelShape, method: BaseMethod, tokens: int) -> Iterat
         yield Advice("parameters_for_tokens", "warning", what, f"{remedy}; watch the validation loss")
 
 
-def _of_rate(method: BaseMethod, training: "TrainingSection") -> Iterator[Advice]:
+def _of_rate(method: BaseMethod, training: "TrainingSection", architecture: Architecture) -> Iterator[Advice]:
     low, high = method.learning_rate_range
     if not low <= training.learning_rate <= high:
         what = f"learning rate {training.learning_rate:g} is outside this method's usual {low:g} to {high:g}"
-        default = method.training_defaults["learning_rate"]
+        default = {**method.training_defaults, **method.family_defaults.get(architecture, {})}["learning_rate"]
         yield Advice("learning_rate", "warning", what, f"leave training.learning_rate out: {default:g} is used")
 
 
-def _of_precision(training: "TrainingSection", device: str, fast_bfloat16: bool) -> Iterator[Advice]:
-    if training.precision == "bfloat16" and not fast_bfloat16:
-        what = f"bfloat16 is asked for, and this {device} multiplies it no faster than float32"
-        severity: Literal["error", "warning"] = "error" if device == "cuda" else "warning"
-        yield Advice("precision", severity, what, "training.precision: auto")
+def _of_precision(
+    method: BaseMethod, training: "TrainingSection", device: str, fast_bfloat16: bool
+) -> Iterator[Advice]:
+    quantization = method.base_quantization
+    if fast_bfloat16 or "bfloat16" not in (training.precision, quantization and quantization.compute_dtype):
+        return
+    what = f"bfloat16 is asked for, and this {device} multiplies it no faster than float32"
+    severity: Literal["error", "warning"] = "error" if device == "cuda" else "warning"
+    remedy = "method.quantization.compute_dtype: float32" if quantization else "training.precision: auto"
+    yield Advice("precision", severity, what, remedy)
 
 
 def _gib(size: float) -> str:

@@ -74,6 +74,10 @@ class BaseMethod(BaseModel, ABC):
         """How the base is quantized before training, if it is."""
         return None
 
+    def contradictions(self) -> list[Mismatch]:
+        """Settings that others leave without an effect, or that lack another."""
+        return []
+
     def mismatches(self, layers: Mapping[str, tuple[int, int]]) -> list[Mismatch]:
         """Settings that cannot work on a model with these linear layers (name -> in and out features)."""
         return []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.methods.method import Range
+from luthier.methods.method import Mismatch, Range
 from luthier.methods.shape import ModelShape, key_value_size
 from luthier.methods.virtual_tokens import VirtualTokens
 from luthier.tasks.head import Head
@@ -41,6 +41,13 @@ class Prefix(VirtualTokens):
     @property
     def stored_as_trained(self) -> bool:
         return not self.prefix_projection
+
+    def contradictions(self) -> list[Mismatch]:
+        """The width of a network that is not there."""
+        if self.encoder_hidden_size is not None and not self.prefix_projection:
+            rule = "is the width of the network of prefix_projection: true"
+            return [Mismatch("encoder_hidden_size", self.encoder_hidden_size, rule)]
+        return []
 
     def trainable_parameters(self, shape: ModelShape) -> int:
         """A key and a value for each virtual token and layer; with the projection, the network that makes them."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.errors import ModelError
-from luthier.methods.layers import Layers
 from luthier.methods.method import Mismatch, Range
 from luthier.methods.shape import ModelShape
 from luthier.methods.virtual_tokens import EmbeddedTokens
@@ -45,10 +44,12 @@ class Prompt(EmbeddedTokens):
         "method.init": ("random", "vocabulary"),
     }
 
-    def mismatches(self, layers: Layers) -> list[Mismatch]:
-        """A start from a text that is not given."""
+    def contradictions(self) -> list[Mismatch]:
+        """A start from a text that is not given, or a text that nothing starts from."""
         if self.init == "text" and self.init_text is None:
             return [Mismatch("init_text", self.init_text, "is required for init: text")]
+        if self.init != "text" and self.init_text is not None:
+            return [Mismatch("init_text", self.init_text, "is read with init: text alone")]
         return []
 
     def trainable_parameters(self, shape: ModelShape) -> int:

@@ -1,5 +1,6 @@
 """Loading a snapshot or a quantized model with the head of a task, safely and at a stated precision."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
@@ -36,14 +38,47 @@ def _without_load_report() -> Iterator[None]:
 
 
 def read_config(folder: Path) -> Any:
-    """The configuration of a model folder; its own code is never run."""
-    return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    """The configuration of a model folder; its own code is never run.
+
+    Raises:
+        ModelError: it cannot be read, or is of no model that transformers has.
+    """
+    path = folder / "config.json"
+    try:
+        family = json.loads(path.read_text()).get("model_type")
+        if family not in transformers.CONFIG_MAPPING:
+            raise ModelError(
+                "transformers has no such model family, and a model's own code is never run",
+                where=str(path),
+                received=family,
+                remedy="choose a base model of a family that docs/support.md lists",
+            )
+        return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except ModelError:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError, StrictDataclassError) as error:
+        raise ModelError(
+            "the model's configuration cannot be read",
+            where=str(path),
+            received=" ".join(str(error).split())[:200],
+            remedy="take the model folder as its authors publish it",
+        ) from error
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The snapshot's tokenizer: it pads and cuts on the right, and has a pad token (else its end token)."""
+    """The snapshot's tokenizer: it pads and cuts on the right, and has a pad token (else its end token).
+
+    Raises:
+        ModelError: it has neither.
+    """
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
+    if tokenizer.pad_token is None and tokenizer.eos_token is None:
+        raise ModelError(
+            "the tokenizer has neither a padding token nor an end token",
+            where=str(folder),
+            remedy="name a pad_token in its tokenizer_config.json",
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -171,7 +206,8 @@ def linear_layers(folder: Path) -> dict[str, tuple[int, int]]:
 def _load_options(folder: Path, dtype: torch.dtype, attention: str) -> dict[str, Any]:
     return {
         "dtype": dtype,
-        # Always passed: a config.json may otherwise name attention code to download.
+        # Always passed: a config.json may otherwise name attention code to download (its private keys, which win over
+        # this, are dropped when the snapshot is made).
         "attn_implementation": attention if attention == "eager" or _has_sdpa(folder) else "eager",
         "use_safetensors": True,
         "trust_remote_code": False,

@@ -2,16 +2,19 @@
 
 import json
 import logging
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from luthier.errors import ModelError
-from luthier.models.loading import linear_layers, read_config
+from luthier.methods.shape import longest_input
+from luthier.models.loading import linear_layers, load_tokenizer, read_config
 from luthier.sources.fetched import Fetched
 
 log = logging.getLogger(__name__)
@@ -28,11 +31,18 @@ TOKENIZER_FILES = (
     "spiece.model",
     "chat_template.jinja",
 )
+# One of these at least makes a tokenizer.
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model")
+# What transformers would import, or fetch from a hub: code beside the model, kernels of attention and of experts.
+CODE = re.compile(r"auto_map|custom_pipelines|_?(attn|experts)_implementation(_internal)?")
 
 
 @dataclass(frozen=True)
 class BaseFacts:
-    """What a snapshot holds; ``bytes`` counts the weights in the precision they are stored in."""
+    """What a snapshot holds; ``bytes`` counts the weights in the precision they are stored in.
+
+    ``maximum_length`` is in tokens; 0 where the model has no positions that would end.
+    """
 
     family: str
     architecture: str
@@ -63,12 +73,12 @@ def write_base_model(fetched: Fetched, folder: Path) -> BaseFacts:
     return facts
 
 
-def _copy_hugging_face_folder(source: Path, folder: Path) -> None:
+def require_model_folder(source: Path) -> None:
+    """Raises a ModelError unless a folder holds a whole model as safetensors, not quantized, and its tokenizer."""
     where = str(source)
     if not (source / "config.json").is_file():
         raise ModelError("not a model folder: config.json is missing", where=where, remedy="name the folder itself")
-    weights = sorted(source.glob("*.safetensors")) + sorted(source.glob("*.safetensors.index.json"))
-    if not any(path.suffix == ".safetensors" for path in weights):
+    if not any(source.glob("*.safetensors")):
         found = sorted(path.name for path in source.glob("*.bin"))
         raise ModelError(
             "no safetensors weights",
@@ -76,10 +86,55 @@ def _copy_hugging_face_folder(source: Path, folder: Path) -> None:
             received=found or None,
             remedy="convert the weights to safetensors; pickled weights can run code and are never opened",
         )
-    tokenizer = [source / name for name in TOKENIZER_FILES if (source / name).is_file()]
-    optional = [path for path in (source / "generation_config.json",) if path.is_file()]
-    for path in [source / "config.json", *weights, *tokenizer, *optional]:
+    _require_shards(source)
+    if not any((source / name).is_file() for name in VOCABULARIES):
+        raise ModelError("no tokenizer", where=where, remedy="put the model's own tokenizer beside it")
+    if "quantization_config" in (config := _read_json(source / "config.json")):
+        raise ModelError(
+            "the model is quantized already",
+            where=where,
+            received=config["quantization_config"],
+            remedy="start from the model as it was before, with method.kind: qlora",
+        )
+
+
+def _copy_hugging_face_folder(source: Path, folder: Path) -> None:
+    require_model_folder(source)
+    weights = [*source.glob("*.safetensors"), *source.glob("*.safetensors.index.json")]
+    rest = [source / name for name in (*TOKENIZER_FILES, "generation_config.json") if (source / name).is_file()]
+    for path in [*weights, *rest]:
         shutil.copyfile(path, folder / path.name)
+    config = _read_json(source / "config.json")
+    (folder / "config.json").write_text(json.dumps(_without_code(config), indent=2))
+
+
+def _require_shards(source: Path) -> None:
+    """Raises a ModelError where an index names weights that are not there, or are no safetensors."""
+    for index in source.glob("*.safetensors.index.json"):
+        named = sorted(set(_read_json(index).get("weight_map", {}).values()))
+        lacking = [name for name in named if not (name.endswith(".safetensors") and (source / name).is_file())]
+        if lacking:
+            remedy = "fetch the whole model, as safetensors"
+            raise ModelError("weights are missing", where=str(index), received=lacking, remedy=remedy)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise ModelError("not JSON", where=str(path), received=str(error), remedy="fetch the model again") from error
+    if not isinstance(found, dict):
+        raise ModelError("not a JSON object", where=str(path), received=found, remedy="fetch the model again")
+    return found
+
+
+def _without_code(config: Any) -> Any:
+    """A configuration without what it says of code to be fetched and run, wherever in it."""
+    if isinstance(config, list):
+        return [_without_code(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {name: _without_code(value) for name, value in config.items() if not CODE.fullmatch(name)}
 
 
 def _dequantize_gguf(file: Path, folder: Path) -> None:
@@ -101,9 +156,14 @@ def _facts(folder: Path, fetched: Fetched) -> BaseFacts:
     config = read_config(folder)
     shapes: list[tuple[int, str]] = []
     for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as tensors:
-            slices = (tensors.get_slice(name) for name in tensors.keys())  # noqa: SIM118 (not a mapping)
-            shapes += [(int(torch.Size(part.get_shape()).numel()), part.get_dtype()) for part in slices]
+        try:
+            with safe_open(path, framework="pt") as tensors:
+                slices = (tensors.get_slice(name) for name in tensors.keys())  # noqa: SIM118 (not a mapping)
+                shapes += [(int(torch.Size(part.get_shape()).numel()), part.get_dtype()) for part in slices]
+        except SafetensorError as error:
+            remedy = "fetch the model again"
+            raise ModelError("not whole", where=path.name, received=str(error), remedy=remedy) from error
+    load_tokenizer(folder)
     dtypes = {dtype for _, dtype in shapes if dtype.startswith(("F", "BF"))}
     return BaseFacts(
         family=config.model_type,
@@ -115,7 +175,7 @@ def _facts(folder: Path, fetched: Fetched) -> BaseFacts:
         layers=config.num_hidden_layers,
         hidden_size=config.hidden_size,
         vocabulary=config.vocab_size,
-        maximum_length=getattr(config, "max_position_embeddings", 0),
+        maximum_length=longest_input(config) or 0,
         provenance=dict(fetched.provenance),
         linear_layers=linear_layers(folder),
     )

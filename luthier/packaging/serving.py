@@ -120,8 +120,8 @@ def rows_of(given: pa.Table) -> pa.Table:
             _require_conversation(number, row["messages"])
         elif not (row["text"] or "").strip():
             raise DataError(f"row {number} has no text", remedy="give it one, or leave the row out")
-        if paired and row["pair"] is None:
-            raise DataError(f"row {number} has no pair, as others do", remedy="give it one, or leave the row out")
+        if paired and not (row["pair"] or "").strip():
+            raise DataError(f"row {number} has no pair", remedy="give it one, or leave the row out")
     return rows
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from luthier.methods import AnyMethod
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.problems import NOTHING, Places, Problem
-from luthier.recipe.schema import BaseModelSection
+from luthier.recipe.schema import BaseModelSection, TrainingSection
 
 STRATIFIABLE = "single"
 NAMELESS = ("number", "text", "answers")
@@ -106,15 +107,35 @@ def _of_split(data: DataSection) -> Iterator[tuple[str, object, str]]:
         yield "columns.time", columns.time, "is used by data.split.by: time alone"
 
 
-def base_model_problems(base: BaseModelSection, name: str, places: Places) -> list[Problem]:
-    """A base model that is named twice or not at all, or by a recipe that would start from itself."""
+def base_model_problems(base: BaseModelSection, places: Places) -> list[Problem]:
+    """A base model that is named twice or not at all, or what is said of one that is named otherwise."""
     found: list[tuple[str, object, str]] = []
     if base.source is None and base.adapter_of is None:
         found.append(("source", NOTHING, "is required, or adapter_of"))
     if base.source is not None and base.adapter_of is not None:
         found.append(("adapter_of", base.adapter_of, "stands instead of source; leave one of them out"))
-    if base.adapter_of == name:
-        found.append(("adapter_of", name, "must be another recipe"))
+    if base.adapter_of is None and base.continued != "merged":
+        found.append(("continued", base.continued, "is of a champion; it needs adapter_of"))
     if base.adapter_of is not None and base.sha256 is not None:
         found.append(("sha256", base.sha256, "is of a source; a champion is verified by its own digests"))
     return [places.problem(f"base_model.{field}", received, rule) for field, received, rule in found]
+
+
+def method_problems(
+    method: AnyMethod, training: TrainingSection, base: BaseModelSection | None, places: Places
+) -> list[Problem]:
+    """What the method says that its other settings, the training or the base model contradict."""
+    found: list[tuple[str, object, str]] = [
+        (f"method.{each.field}", each.received, each.rule) for each in method.contradictions()
+    ]
+    if training.activation_checkpointing and not method.supports_activation_checkpointing:
+        rule = f"{method.kind} cannot recompute activations; lower batch_size and raise gradient_accumulation instead"
+        found.append(("training.activation_checkpointing", True, rule))
+    if base is not None and base.continued == "adapter" and method.trains_base:
+        rule = f"{method.kind} has no adapter to go on from; use merged"
+        found.append(("base_model.continued", base.continued, rule))
+    quantization = method.base_quantization
+    if quantization is not None and training.precision not in ("auto", quantization.compute_dtype):
+        rule = f"contradicts method.quantization.compute_dtype, {quantization.compute_dtype}; leave it out"
+        found.append(("training.precision", training.precision, rule))
+    return [places.problem(*each) for each in found]

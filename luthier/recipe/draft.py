@@ -8,12 +8,12 @@ from pydantic import BaseModel, ValidationError
 
 from luthier.methods import METHODS, AnyMethod
 from luthier.methods.lora import Lora
-from luthier.recipe.consistency import base_model_problems, data_problems, default_split
+from luthier.recipe.consistency import base_model_problems, data_problems, default_split, method_problems
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe
+from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe, TrainingSection
 from luthier.recipe.validation import problems_of, without_errors
 from luthier.tasks import TASKS, Task
 from luthier.tasks.metric import METRICS, Metric
@@ -42,7 +42,9 @@ class Draft:
         if data := self.data:
             self.add(data_problems(data, self.places))
         if base := self.base_model:
-            self.add(base_model_problems(base, self.places.path.stem, self.places))
+            self.add(base_model_problems(base, self.places))
+        if method := self.method:
+            self.add(method_problems(method, self.training, self.base_model, self.places))
 
     @property
     def data(self) -> DataSection | None:
@@ -69,6 +71,11 @@ class Draft:
         """The section without its mistakes, if that leaves one."""
         kind = self._method_kind()
         return None if kind is None else self._section("method", kind)
+
+    @property
+    def training(self) -> TrainingSection:
+        """The section without its mistakes."""
+        return self._section("training", TrainingSection) or TrainingSection()
 
     def add(self, problems: Sequence[Problem]) -> None:
         """Adds problems of fields that have none yet."""

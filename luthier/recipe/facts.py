@@ -12,8 +12,9 @@ from luthier.recipe.data_section import DataSection
 from luthier.recipe.draft import Draft
 from luthier.recipe.problems import NOTHING, Places, Problem, nearest
 from luthier.recipe.resolving import ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection
+from luthier.recipe.schema import BaseModelSection, TrainingSection
 from luthier.tasks import TASKS, Task
+from luthier.tasks.batches import longest_fitting
 
 Sourced = TypeVar("Sourced", DataSection, BaseModelSection)
 Fact = TypeVar("Fact")
@@ -23,11 +24,15 @@ ColumnsOf = Callable[[DataSection], Sequence[str] | None]
 
 @dataclass(frozen=True)
 class KnownModel:
-    """What is known of a base model without its weights; ``layers`` are its linear ones, name -> (in, out) features."""
+    """What is known of a base model without its weights; ``layers`` are its linear ones, name -> (in, out) features.
+
+    ``positions``: the most tokens it reads; None where there is no most.
+    """
 
     family: str
     encoder_decoder: bool
     layers: Mapping[str, tuple[int, int]]
+    positions: int | None = None
 
 
 ModelOf = Callable[[BaseModelSection], KnownModel | None]
@@ -52,6 +57,7 @@ def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsO
         known = _ask(model, base, "base_model.adapter_of" if base.adapter_of else "base_model.source", draft)
         if (method := draft.method) and known:
             draft.add(layer_problems(method, known, draft.places))
+            draft.add(position_problems(method, draft.training, known, draft.places))
             draft.add(support_problems(draft.task, draft.label_kind, method, known, draft.places))
     return draft.resolve()
 
@@ -64,6 +70,7 @@ def fact_problems(
     found = column_problems(recipe.data, columns, places)
     if model is not None:
         found += layer_problems(recipe.method, model, places)
+        found += position_problems(recipe.method, recipe.training, model, places)
         found += support_problems(TASKS[recipe.task], recipe.data.label_kind, recipe.method, model, places)
     return found
 
@@ -89,6 +96,20 @@ def layer_problems(method: AnyMethod, model: KnownModel, places: Places) -> list
     """Settings of the method that cannot work on the base model's linear layers."""
     found = method.mismatches(model.layers)
     return [places.problem(f"method.{each.field}", each.received, each.rule, each.nearest) for each in found]
+
+
+def position_problems(method: AnyMethod, training: TrainingSection, model: KnownModel, places: Places) -> list[Problem]:
+    """Texts that, behind the method's virtual tokens, are longer than what the base model reads."""
+    most = None if model.positions is None else longest_fitting(model.positions, method.virtual_tokens)
+    if most is None or training.max_length <= most:
+        return []
+    if not most:
+        rule = f"leaves no room for a text in the base model's {model.positions} positions"
+        return [places.problem("method.num_virtual_tokens", method.virtual_tokens, rule)]
+    rule = f"must be at most {most}, for the {model.positions} positions of the base model"
+    if method.virtual_tokens:
+        rule += f" less {method.virtual_tokens} virtual tokens"
+    return [places.problem("training.max_length", training.max_length, rule)]
 
 
 def support_problems(

@@ -47,7 +47,7 @@ class EarlyStopping(Section):
     """When training stops before its last epoch."""
 
     patience: int = Field(default=2, ge=1, le=1000, description="Evaluations in a row that may fail to improve.")
-    min_delta: float = Field(default=0.0, ge=0, le=1, description="How much better the metric must get.")
+    min_delta: float = Field(default=0.0, ge=0, le=1e9, description="How much better the metric must get.")
 
 
 class TrainingSection(Section):

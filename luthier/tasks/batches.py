@@ -16,6 +16,11 @@ def padded_length(tokens: int) -> int:
     return -(-tokens // MULTIPLE) * MULTIPLE
 
 
+def longest_fitting(positions: int, virtual_tokens: int) -> int:
+    """The most tokens a text may have whose batch fits into a model's positions, behind a method's virtual tokens."""
+    return max(0, positions - virtual_tokens) // MULTIPLE * MULTIPLE
+
+
 def padded(tokenizer: Any, features: Sequence[Mapping[str, Any]]) -> "dict[str, torch.Tensor]":
     """The model's inputs of some features as one batch; what else features have is left out."""
     inputs = [{name: feature[name] for name in tokenizer.model_input_names if name in feature} for feature in features]

@@ -92,14 +92,11 @@ class TextClassification(Task):
     def validation_metrics(
         self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head
     ) -> Mapping[str, float]:
-        from luthier.evaluation.scores import point
+        from luthier.evaluation.scores import defined_points
 
         kind = next(kind for kind, problem in PROBLEMS.items() if problem == head.problem)
         outputs = _activated(kept, head)
-        # Rows without some class leave the area undefined, which is no reason to stop a training.
-        whole = head.problem != PROBLEMS["number"] and _has_every_class(labels, head)
-        metrics = [metric for metric in METRICS[kind] if metric != "roc_auc" or whole]
-        return {metric: point(metric, labels, _decided(metric, outputs, head)) for metric in metrics}
+        return defined_points(METRICS[kind], lambda metric: (labels, _decided(metric, outputs, head)))
 
     def predict(
         self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference
@@ -171,13 +168,6 @@ def _decided(metric: str, outputs: "np.ndarray", head: Head) -> "np.ndarray":
     if metric == "roc_auc":
         return outputs
     return outputs.argmax(axis=1) if head.problem == PROBLEMS["single"] else (outputs >= PROBABLE).astype(int)
-
-
-def _has_every_class(labels: "np.ndarray", head: Head) -> bool:
-    """Whether every class has rows and, where a row has several, no class has all."""
-    if head.problem == PROBLEMS["single"]:
-        return len(set(labels.tolist())) == len(head.labels)
-    return bool((labels.any(axis=0) & ~labels.all(axis=0)).all())
 
 
 def _predictions(outputs: "np.ndarray", head: Head) -> Predictions:

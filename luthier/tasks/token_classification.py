@@ -100,7 +100,7 @@ class TokenClassification(Task):
         self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head
     ) -> Mapping[str, float]:
         """Spans are counted in words."""
-        from luthier.evaluation.scores import point
+        from luthier.evaluation.scores import defined_points
 
         rows, order = features["row"][:], features["window"][:]
         tags: dict[int, list[list[int]]] = defaultdict(lambda: [[], []])
@@ -109,7 +109,7 @@ class TokenClassification(Task):
             for side, ids in zip(tags[rows[feature]], (labels, kept), strict=True):
                 side += ids[feature][given].tolist()
         gold, predicted = ([_counted(row[side], head) for row in tags.values()] for side in (0, 1))
-        return {metric: point(metric, gold, predicted) for metric in METRICS}
+        return defined_points(METRICS, lambda metric: (gold, predicted))
 
     def predict(
         self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference

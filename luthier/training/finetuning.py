@@ -20,7 +20,7 @@ from luthier.training.fresh_process import in_fresh_process
 from luthier.training.job import FineTuning
 from luthier.training.loss_guard import spikes
 from luthier.training.memory import peak_memory, release_memory
-from luthier.training.out_of_memory import halved, memory_watched
+from luthier.training.out_of_memory import halved, memory_watched, ran_out_before, remember
 from luthier.training.tokens import require_learnable
 from luthier.training.trainable import require_fit, trainable_model
 from luthier.training.trainer import SummedLossTrainer, build_trainer
@@ -45,12 +45,14 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
     """
     require_fit(job)
     require_learnable(job.tokens, job.training.max_unlearnable)
-    try:
-        return train_once(job, work=work, output=output, on_metrics=on_metrics)
-    except OutOfMemoryError as error:
-        if job.training.on_out_of_memory == "fail" or job.training.batch_size == 1:
-            raise
-        log.warning("%s", error)
+    if not ran_out_before(job.training, work):
+        try:
+            return train_once(job, work=work, output=output, on_metrics=on_metrics)
+        except OutOfMemoryError as error:
+            if job.training.on_out_of_memory == "fail" or job.training.batch_size == 1:
+                raise
+            log.warning("%s", error)
+        remember(work)
     gc.collect()
     release_memory(job.compute.device)
     smaller = replace(job, training=halved(job.training))
@@ -78,7 +80,7 @@ def train_once(
         estimate.seconds,
         in_megabytes(estimate.disk_bytes),
     )
-    with memory_watched(job.training, estimate):
+    with memory_watched(job.training, estimate, work):
         found = _fitted(job, trainer, clock, work=work, output=output)
         # The model that was trained goes before the one that was stored comes.
         del trainer

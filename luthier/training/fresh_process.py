@@ -1,7 +1,10 @@
 """A training in a process of its own, with nothing in memory that went before."""
 
+import ctypes
 import logging
 import multiprocessing
+import platform
+import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 from multiprocessing.connection import Connection
@@ -13,6 +16,7 @@ from luthier.training.callbacks import MetricsSink
 Result = TypeVar("Result", covariant=True)
 
 KILLED = -9
+PR_SET_PDEATHSIG = 1
 
 
 class Work(Protocol[Result]):
@@ -61,6 +65,7 @@ def _answer(receiving: Connection, on_metrics: MetricsSink) -> Any:
 
 
 def _serve(sending: Connection, work: Work[Any]) -> None:
+    _end_with_parent()
     luthier = logging.getLogger("luthier")
     luthier.setLevel(logging.INFO)
     luthier.addHandler(_Lines(sending))
@@ -68,6 +73,12 @@ def _serve(sending: Connection, work: Work[Any]) -> None:
         sending.send(("result", work(on_metrics=partial(_send_metrics, sending))))
     except LuthierError as error:
         sending.send(("mistake", error))
+
+
+def _end_with_parent() -> None:
+    """Where the process that waits for the result is killed, this one would work on for nobody (Linux: prctl(2))."""
+    if platform.system() == "Linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _send_metrics(sending: Connection, values: Mapping[str, float], step: int) -> None:

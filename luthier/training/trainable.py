@@ -5,7 +5,7 @@ import torch
 from luthier.errors import ModelError
 from luthier.methods.shape import longest_input
 from luthier.models.loading import linear_layers, load_model, read_config
-from luthier.tasks.batches import MULTIPLE, padded_length
+from luthier.tasks.batches import longest_fitting
 from luthier.training.job import FineTuning
 
 
@@ -31,15 +31,14 @@ def _require_positions(job: FineTuning) -> None:
 
     Which texts come is not known: those of the test split are not looked at, and others are served.
     """
-    positions = longest_input(read_config(job.model))
-    most, virtual = job.training.max_length, job.method.virtual_tokens
-    if positions is not None and padded_length(most) + virtual > positions:
+    positions, virtual = longest_input(read_config(job.model)), job.method.virtual_tokens
+    if positions is not None and job.training.max_length > (most := longest_fitting(positions, virtual)):
+        taken = f", of which the method takes {virtual}" if virtual else ""
         raise ModelError(
-            f"batches of up to {padded_length(most)} tokens do not fit into the model's {positions} positions"
-            + (f", of which the method takes {virtual}" if virtual else ""),
+            f"texts of that many tokens do not fit into the model's {positions} positions{taken}",
             where="training.max_length",
-            received=most,
-            remedy=f"set it to {(positions - virtual) // MULTIPLE * MULTIPLE} at most",
+            received=job.training.max_length,
+            remedy=f"set it to {most} at most" if most else "lower method.num_virtual_tokens",
         )
 
 

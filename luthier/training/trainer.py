@@ -22,6 +22,7 @@ from luthier.training.callbacks import ReleaseMemory, StopOnNonFiniteLoss
 from luthier.training.checkpoints import SealCheckpoints
 from luthier.training.job import FineTuning
 from luthier.training.loss_guard import GuardLoss
+from luthier.training.order import GroupedByLength
 from luthier.training.tokens import read_tokens
 
 
@@ -75,6 +76,16 @@ class SummedLossTrainer(Trainer):
     def _load_best_model(self) -> None:
         read_trained(self.model, Path(self.state.best_model_checkpoint))
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler | None:
+        if not self.job.training.group_by_length:
+            return super()._get_train_sampler(train_dataset)
+        rows = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return GroupedByLength(self.train_dataset["length"], rows, seed=self.args.seed, epoch=self._epoch)
+
+    def _epoch(self) -> int:
+        """The epoch that is running; its steps add up to it but for rounding."""
+        return int((self.state.epoch or 0.0) + 1e-6)
+
     def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.Sampler:
         """In the order of the rows, which are sorted by length: what is kept of them stays aligned."""
         return torch.utils.data.SequentialSampler(eval_dataset)
@@ -88,6 +99,8 @@ class SummedLossTrainer(Trainer):
         return super().create_optimizer(model)
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        # Rounded down: the first step of a warm-up has a rate of zero, and a training of one step would learn nothing.
+        self.args.warmup_steps = int(self.job.training.warmup * num_training_steps)
         if self.job.training.scheduler == "wsd":
             falling = round(self.job.training.decay * num_training_steps)
             left = num_training_steps - self.args.get_warmup_steps(num_training_steps)
@@ -99,7 +112,7 @@ class SummedLossTrainer(Trainer):
         metrics = super().evaluate(*args, **settings)
         if f"eval_{self.job.selection_metric}" not in metrics:
             raise DataError(
-                f"{self.job.selection.title} is undefined: the rows do not have every label, or all have one",
+                f"{self.job.selection.title} is undefined: the rows lack a label, or all have the same",
                 where="validation",
                 remedy="choose another evaluation.metric, or more rows for validation",
             )

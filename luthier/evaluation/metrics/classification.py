@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from luthier.errors import LuthierError
+from luthier.errors import LuthierError, UndefinedMetricError
 from luthier.evaluation.metrics.inputs import paired, require_indicators
 from luthier.evaluation.metrics.statistic import Statistic, f1, mean, of_sums, ratio
 
@@ -46,7 +46,7 @@ def mcc(gold: Any, predicted: Any) -> Statistic:
     if gold.ndim == 2:
         raise LuthierError("it compares one label a row", where="mcc", received=gold.shape, remedy="choose f1_macro")
     if (gold == gold[0]).all():
-        raise LuthierError(
+        raise UndefinedMetricError(
             "undefined: all rows have one label, and nothing correlates with a constant",
             where="mcc",
             received=gold[0].item(),
@@ -69,7 +69,9 @@ def _classes(gold: Any, predicted: Any, metric: str) -> tuple[np.ndarray, np.nda
         require_indicators(gold, metric)
         require_indicators(predicted, metric)
         if not gold.any():
-            raise LuthierError("undefined: no row has a label", where=metric, remedy="evaluate on rows that have some")
+            raise UndefinedMetricError(
+                "undefined: no row has a label", where=metric, remedy="evaluate on rows that have some"
+            )
     return gold, predicted
 
 

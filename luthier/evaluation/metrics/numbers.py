@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.errors import LuthierError
+from luthier.errors import UndefinedMetricError
 from luthier.evaluation.metrics.inputs import paired
 from luthier.evaluation.metrics.statistic import Statistic, mean, of_rows, of_sums, ratio
 
@@ -33,7 +33,7 @@ def perplexity(gold: Any, predicted: Any) -> Statistic:
     """
     counts, likelihoods = paired(gold, predicted, "perplexity")
     if not counts.any() or (counts < 0).any():
-        raise LuthierError("undefined: there are no tokens", where="perplexity", remedy="rows with answers")
+        raise UndefinedMetricError("undefined: there are no tokens", where="perplexity", remedy="rows with answers")
     matrix = np.stack([likelihoods, counts], axis=1)[counts > 0].astype(float)
     return of_sums(_perplexity, matrix)
 
@@ -47,7 +47,7 @@ def _perplexity(sums: np.ndarray) -> np.ndarray:
 def require_variation(gold: np.ndarray, metric: str) -> None:
     """Refuses a constant."""
     if (gold == gold[0]).all():
-        raise LuthierError(
+        raise UndefinedMetricError(
             "undefined: all rows have one value, and nothing correlates with a constant",
             where=metric,
             received=gold[0].item(),

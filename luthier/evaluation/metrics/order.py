@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.errors import LuthierError
+from luthier.errors import LuthierError, UndefinedMetricError
 from luthier.evaluation.metrics.inputs import finite, paired, require_indicators
 from luthier.evaluation.metrics.numbers import correlation, require_variation
 from luthier.evaluation.metrics.statistic import Statistic, of_rows
@@ -33,7 +33,7 @@ def roc_auc(gold: Any, predicted: Any) -> Statistic:
     support = members.sum(axis=0)
     smallest = int(np.minimum(support, len(members) - support).min())
     if smallest == 0:
-        raise LuthierError(
+        raise UndefinedMetricError(
             "undefined: there must be rows of every class, and rows without it",
             where="roc_auc",
             received=support.tolist(),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.errors import LuthierError
+from luthier.errors import UndefinedMetricError
 from luthier.evaluation.metrics.statistic import Statistic, f1, of_sums, ratio
 
 Span = tuple[int, int, str] | Mapping[str, Any]
@@ -34,7 +34,9 @@ def _counts(gold: Sequence[Iterable[Span]], predicted: Sequence[Iterable[Span]],
     rows = [(_entities(true), _entities(found)) for true, found in zip(gold, predicted, strict=True)]
     counts = np.array([(len(true & found), len(true), len(found)) for true, found in rows])
     if not counts[:, 1].any():
-        raise LuthierError("undefined: no row has an entity", where=metric, remedy="evaluate on rows that have some")
+        raise UndefinedMetricError(
+            "undefined: no row has an entity", where=metric, remedy="evaluate on rows that have some"
+        )
     return counts
 
 

@@ -1,5 +1,7 @@
 """Each rule on both of its sides."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -92,3 +94,23 @@ def test_errors_come_first():
     facts = {"rows": 10, "tokens": 1, "fast_bfloat16": True, "device": "cpu", "memory_available": PLENTY}
     severities = [item.severity for item in advice(SHAPE, method, training, **facts)]
     assert severities == sorted(severities) and set(severities) == {"error", "warning"}
+
+
+def test_the_precision_of_a_quantized_base_counts_too():
+    advised = found({"kind": "qlora"}, fast_bfloat16=False, device="cuda")["precision"]
+    assert advised.severity == "error" and "compute_dtype: float32" in advised.remedy
+    plain = {"kind": "qlora", "quantization": {"compute_dtype": "float32"}}
+    assert found(plain, fast_bfloat16=False, device="cuda") == {}
+
+
+def test_a_rank_of_a_pattern_is_a_rank():
+    advised = found({"kind": "lora", "rank_pattern": {"query": 30}}, rows=100)["rank_for_rows"]
+    assert "lower method.rank_pattern to 10" in advised.remedy
+
+
+def test_the_rate_that_is_advised_is_that_of_the_architecture():
+    decoder = replace(SHAPE, architecture="decoder")
+    facts = {"rows": 10_000, "tokens": 1_000_000, "fast_bfloat16": True, "device": "cpu", "memory_available": PLENTY}
+    method = TypeAdapter(Method).validate_python({"kind": "lora"})
+    (advised,) = advice(decoder, method, TrainingSection(learning_rate=0.5), **facts)
+    assert "0.0002 is used" in advised.remedy

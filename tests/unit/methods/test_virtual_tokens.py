@@ -75,9 +75,11 @@ def test_a_prompt_starts_as_embeddings_of_the_vocabulary_or_of_a_text_or_as_larg
 
 
 def test_a_start_from_a_text_needs_one_with_tokens():
-    (found,) = Prompt(kind="prompt", init="text").mismatches({})
+    (found,) = Prompt(kind="prompt", init="text").contradictions()
     assert (found.field, found.rule) == ("init_text", "is required for init: text")
-    assert Prompt(kind="prompt").mismatches({}) == []
+    assert Prompt(kind="prompt").contradictions() == []
+    (found,) = Prompt(kind="prompt", init_text="good").contradictions()
+    assert (found.field, found.rule) == ("init_text", "is read with init: text alone")
     with pytest.raises(ModelError, match="has no token"):
         Prompt(kind="prompt", init="text", init_text=" ").attach(tiny_model("bert"), CLASSES)
 

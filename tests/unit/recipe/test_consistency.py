@@ -126,3 +126,48 @@ def _problems(columns: str, **more: object) -> dict[str, str]:
     by = {"by": "group" if "group" in columns else "random"}
     data = DataSection.model_validate({"source": "a.csv", "columns": parse_value(columns), "split": by, **more})
     return {problem.field: problem.rule for problem in data_problems(data, Places(Path("r.yaml"), {}))}
+
+
+@pytest.mark.parametrize(
+    ("sections", "field", "rule"),
+    [
+        ("method: {kind: prompt, init_text: good}", "method.init_text", "is read with init: text alone"),
+        ("method: {kind: prompt, init: text}", "method.init_text", "is required"),
+        ("method: {kind: prefix, encoder_hidden_size: 8}", "method.encoder_hidden_size", "prefix_projection: true"),
+        (
+            "method: {kind: prefix}\ntraining: {activation_checkpointing: true}",
+            "training.activation_checkpointing",
+            "prefix cannot recompute activations",
+        ),
+        (
+            "method: {kind: qlora}\ntraining: {precision: float32}",
+            "training.precision",
+            "contradicts method.quantization.compute_dtype, bfloat16",
+        ),
+        ("base_model: {source: m, continued: adapter}", "base_model.continued", "it needs adapter_of"),
+        (
+            "method: {kind: full}\nbase_model: {adapter_of: other, continued: adapter}",
+            "base_model.continued",
+            "full has no adapter to go on from",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(problems, sections, field, rule):
+    base = "" if "base_model" in sections else "base_model: {source: model}\n"
+    text = f"task: text-classification\ndata: {{source: a.csv, columns: {{text: t, label: l}}}}\n{base}{sections}\n"
+    found = problems(text=text)
+    assert set(found) == {field}
+    assert rule in found[field].rule
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        "method: {kind: qlora}\ntraining: {precision: bfloat16}",
+        "method: {kind: prefix, prefix_projection: true, encoder_hidden_size: 8}",
+        "method: {kind: prompt, init: text, init_text: good}",
+        "method: {kind: lora}\ntraining: {activation_checkpointing: true}",
+    ],
+)
+def test_settings_that_agree_are_not(write, sections):
+    load_recipe(write(f"{sections}\n"))

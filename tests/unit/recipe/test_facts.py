@@ -1,5 +1,7 @@
 """A recipe against its data and its base model."""
 
+import re
+
 import pytest
 
 from luthier.errors import ModelError, SourceError
@@ -206,3 +208,25 @@ def test_a_method_that_a_family_cannot_have_is_refused_with_one_that_it_can(writ
     (problem,) = caught.value.problems
     assert problem.field == field
     assert rule in problem.rule
+
+
+@pytest.mark.parametrize(
+    ("sections", "field", "rule"),
+    [
+        ("training: {max_length: 64}\n", None, ""),
+        ("training: {max_length: 65}\n", "training.max_length", "must be at most 64"),
+        ("method: {kind: prompt}\ntraining: {max_length: 40}\n", None, ""),
+        ("method: {kind: prompt}\ntraining: {max_length: 41}\n", "training.max_length", "at most 40.*less 20 virtual"),
+        ("method: {kind: prompt, num_virtual_tokens: 60}\n", "method.num_virtual_tokens", "leaves no room"),
+    ],
+)
+def test_texts_longer_than_the_base_reads_are_reported(write, sections, field, rule):
+    model = KnownModel("bert", False, LAYERS, positions=64)
+    if field is None:
+        check_recipe(write(sections), columns=lambda _: None, model=lambda _: model)
+        return
+    with pytest.raises(RecipeError) as caught:
+        check_recipe(write(sections), columns=lambda _: None, model=lambda _: model)
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert re.search(rule, problem.rule)

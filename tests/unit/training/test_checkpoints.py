@@ -68,11 +68,23 @@ finetune(job, work=Path(sys.argv[2]), output=Path(sys.argv[3]), on_metrics=lambd
 """
 
 
-@pytest.mark.parametrize(("kind", "evaluations"), [("full", 1), ("lora", 2), ("qlora", 1)])
-def test_a_killed_training_resumes_and_ends_in_the_bytes_of_one_that_was_not(fine_tuning, tmp_path, kind, evaluations):
+@pytest.mark.parametrize(
+    ("kind", "evaluations", "settings"),
+    [
+        ("full", 1, {}),
+        ("lora", 2, {}),
+        ("qlora", 1, {}),
+        # Within the second epoch, whose order must be the one that it had.
+        ("lora", 4, {"evaluate_every": 5}),
+        ("lora", 4, {"evaluate_every": 5, "group_by_length": False}),
+    ],
+)
+def test_a_killed_training_resumes_and_ends_in_the_bytes_of_one_that_was_not(
+    fine_tuning, tmp_path, kind, evaluations, settings
+):
     import pickle
 
-    job = fine_tuning(kind, epochs=4, gradient_accumulation=2, batch_size=8, learning_rate=2e-3)
+    job = fine_tuning(kind, epochs=4, gradient_accumulation=2, batch_size=8, learning_rate=2e-3, **settings)
     whole, resumed, work = tmp_path / "whole", tmp_path / "resumed", tmp_path / "work"
     whole.mkdir(), resumed.mkdir()
     finetune(job, work=tmp_path / "other", output=whole, on_metrics=lambda values, step: None)

@@ -31,6 +31,8 @@ def history(train: list[float], validation: list[float], scores: list[float], *,
         ("overfitting", [0.7, 0.3, 0.1], [0.6, 0.5, 0.9], [0.7, 0.75, 0.73]),
         ("underfitting", [0.7, 0.7, 0.69], [0.69, 0.69, 0.69], [0.5, 0.51, 0.49]),
         ("divergence", [0.7, 0.9, 1.2], [0.8, 0.9, 1.3], [0.5, 0.5, 0.5]),
+        ("overfitting", [0.7, 0.4, 0.2], [0.7, 0.75, 0.8], [0.9, 0.8, 0.79]),
+        ("divergence", [0.7, 0.7, 0.69], [0.8, 9.0, 30.0], [0.5, 0.5, 0.5]),
         ("plateau", [0.7, 0.4, 0.35, 0.3], [0.6, 0.5, 0.5, 0.5], [0.7, 0.80, 0.801, 0.80]),
     ],
 )
@@ -38,6 +40,36 @@ def test_each_kind_is_named_after_what_the_losses_did(kind, train, validation, s
     found = diagnose(history(train, validation, scores), ACCURACY)
     assert found.kind == kind
     assert found.healthy == (kind in ("fit", "plateau"))
+
+
+@pytest.mark.parametrize(("sample", "kind"), [(0.06, "overfitting"), (0.6, "fit")])
+def test_the_gap_between_training_rows_and_validation_rows_is_looked_at(sample, kind):
+    found = history([0.67, 0.3, 0.2], [0.8, 0.85, 0.9], [0.55, 0.56, 0.57])
+    found.append({"train_loss": sample, "epoch": 3, "step": 30})
+    diagnosis = diagnose(found, ACCURACY)
+    assert diagnosis.kind == kind
+    assert kind == "fit" or "the gap is more than half" in diagnosis.evidence
+
+
+def test_a_model_that_had_nothing_left_to_learn_did_not_underfit():
+    assert diagnose(history([1e-3] * 3, [1e-3] * 3, [1.0, 1.0, 0.995]), ACCURACY).kind == "fit"
+
+
+def test_nothing_is_said_of_a_few_steps():
+    validation = {"eval_loss": 0.5, "eval_accuracy": 0.5, "epoch": 1, "step": 3}
+    few = [*history([0.5], [0.5], [0.5])[:3], validation]
+    found = diagnose(few, ACCURACY)
+    assert (found.kind, found.healthy) == ("short", False)
+    assert "3 steps are too few" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("scores", "kind"),
+    [([0.0020, 0.0015, 0.0012, 0.0006], "fit"), ([500_100, 500_001, 500_000.5, 500_000], "plateau")],
+)
+def test_what_is_noise_goes_by_the_size_of_a_metric_without_an_end(scores, kind):
+    found = history([3, 2, 1.8, 1.7], [3, 2.5, 2.4, 2.3], scores, metric="mse")
+    assert diagnose(found, METRICS["mse"]).kind == kind
 
 
 def test_the_evidence_has_the_numbers_and_where_they_are_from():

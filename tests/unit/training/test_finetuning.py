@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 
 from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
-from luthier.errors import DataError, ModelError, NonFiniteLossError
+from luthier.errors import DataError, ModelError, NonFiniteLossError, UndefinedMetricError
+from luthier.evaluation.metrics import STATISTICS
 from luthier.methods import Method
-from luthier.tasks import text_classification
 from luthier.training import trainer as training_loop
 from luthier.training.finetuning import finetune
 from luthier.training.job import FineTuning
@@ -318,6 +318,25 @@ def test_a_metric_that_validation_leaves_undefined_stops_the_training_with_the_r
 ):
     job = replace(fine_tuning("lora"), metric="roc_auc")
     assert trained(job, tmp_path / "defined")[1].best_score > 0
-    monkeypatch.setattr(text_classification, "_has_every_class", lambda labels, head: False)
+
+    def undefined(*_: object) -> None:
+        raise UndefinedMetricError("undefined")
+
+    monkeypatch.setitem(STATISTICS, "roc_auc", undefined)
     with pytest.raises(DataError, match=r"ROC AUC is undefined(.|\n)*evaluation.metric"):
         trained(job, tmp_path / "undefined")
+
+
+def test_a_metric_that_nobody_asked_for_may_be_undefined(fine_tuning, tmp_path):
+    """One training row has one label, with which no correlation is defined."""
+    output, facts = trained(fine_tuning("lora", train_sample=1), tmp_path)
+    history = json.loads((output / "history.json").read_text())
+    assert facts.best_score > 0
+    assert any("train_accuracy" in entry for entry in history)
+
+
+def test_a_training_of_one_step_learns(fine_tuning, tmp_path):
+    output, facts = trained(fine_tuning("lora", epochs=1, batch_size=512), tmp_path)
+    assert facts.steps == 1
+    weights = load_file(output / "adapter_model.safetensors")
+    assert any(value.abs().max() > 0 for name, value in weights.items() if "lora_B" in name)

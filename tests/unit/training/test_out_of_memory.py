@@ -6,10 +6,11 @@ import torch
 
 from luthier.digest import file_digest
 from luthier.errors import ModelError, OutOfMemoryError
-from luthier.training import trainer
+from luthier.recipe.schema import TrainingSection
+from luthier.training import out_of_memory, trainer
 from luthier.training.finetuning import finetune
 from luthier.training.fresh_process import in_fresh_process
-from luthier.training.out_of_memory import halved, is_out_of_memory
+from luthier.training.out_of_memory import halved, is_out_of_memory, kernel_kills, remember
 
 
 def test_every_allocator_is_understood_and_nothing_else():
@@ -92,3 +93,57 @@ def test_a_mistake_in_a_fresh_process_arrives_whole_and_a_killed_one_is_out_of_m
     assert (raised.value.what, raised.value.where, raised.value.remedy) == ("a mistake", "here", "mend it")
     with pytest.raises(OutOfMemoryError, match="was killed"):
         in_fresh_process(killed, on_metrics=lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((16, 1), (8, 2)), ((3, 2), (1, 6)), ((5, 1), (1, 5)), ((7, 3), (3, 7)), ((6, 1), (3, 2))]
+)
+def test_half_the_batch_gives_the_same_optimizer_steps(before, after):
+    training = halved(TrainingSection(batch_size=before[0], gradient_accumulation=before[1]))
+    assert (training.batch_size, training.gradient_accumulation) == after
+
+
+def left_by_the_kernel(monkeypatch, tmp_path, work, *, kills: int) -> None:
+    """What an attempt leaves that began when one process had been ended for want of memory."""
+    monkeypatch.setattr(out_of_memory, "VMSTAT", tmp_path / "vmstat")
+    out_of_memory.VMSTAT.write_text(f"nr_free_pages 5\noom_kill {kills}\n")
+    work.mkdir()
+    (work / out_of_memory.ATTEMPT).write_text('{"kernel_kills": 1, "expected": 7000000}')
+
+
+def test_a_process_that_the_kernel_ended_for_want_of_memory_is_followed_by_half_the_batch(
+    fine_tuning, tmp_path, monkeypatch, caplog
+):
+    job, output = fine_tuning("lora", epochs=1), tmp_path / "output"
+    output.mkdir()
+    left_by_the_kernel(monkeypatch, tmp_path, tmp_path / "work", kills=2)
+    facts = finetune(job, work=tmp_path / "work", output=output, on_metrics=lambda *_: None)
+    assert (facts.batch_size, facts.gradient_accumulation, facts.out_of_memory_retries) == (8, 2, 1)
+    assert "7 MB were expected" in caplog.text
+
+
+def test_where_the_recipe_says_fail_it_is_said_and_the_next_run_begins_as_it_is(fine_tuning, tmp_path, monkeypatch):
+    job = fine_tuning("lora", epochs=1, on_out_of_memory="fail")
+    left_by_the_kernel(monkeypatch, tmp_path, tmp_path / "work", kills=2)
+    with pytest.raises(OutOfMemoryError, match=r"7 MB were expected(.|\n)*the kernel ended"):
+        finetune(job, work=tmp_path / "work", output=tmp_path, on_metrics=lambda *_: None)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_process_that_was_ended_otherwise_is_followed_by_the_same_batch(fine_tuning, tmp_path, monkeypatch):
+    left_by_the_kernel(monkeypatch, tmp_path, tmp_path / "work", kills=1)
+    facts = finetune(fine_tuning("lora", epochs=1), work=tmp_path / "work", output=tmp_path, on_metrics=lambda *_: None)
+    assert (facts.batch_size, facts.out_of_memory_retries) == (16, 0)
+    assert not (tmp_path / "work" / out_of_memory.ATTEMPT).exists()
+
+
+def test_a_training_that_ran_out_of_memory_once_begins_with_half_the_batch_at_once(fine_tuning, tmp_path):
+    remember(tmp_path / "work")
+    facts = finetune(fine_tuning("lora", epochs=1), work=tmp_path / "work", output=tmp_path, on_metrics=lambda *_: None)
+    assert (facts.batch_size, facts.out_of_memory_retries) == (8, 1)
+
+
+def test_the_count_of_the_kernel_is_read_where_there_is_one(monkeypatch, tmp_path):
+    assert kernel_kills() is None or kernel_kills() >= 0
+    monkeypatch.setattr(out_of_memory, "VMSTAT", tmp_path / "none")
+    assert kernel_kills() is None

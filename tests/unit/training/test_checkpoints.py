@@ -68,37 +68,42 @@ finetune(job, work=Path(sys.argv[2]), output=Path(sys.argv[3]), on_metrics=lambd
 """
 
 
+def reached(seal: Path) -> int:
+    return int(seal.parent.name.rpartition("-")[2])
+
+
 @pytest.mark.parametrize(
-    ("kind", "evaluations", "settings"),
+    ("kind", "step", "settings"),
     [
         ("full", 1, {}),
-        ("lora", 2, {}),
+        ("lora", 12, {}),
         ("qlora", 1, {}),
-        # Within the second epoch, whose order must be the one that it had.
-        ("lora", 4, {"evaluate_every": 5}),
-        ("lora", 4, {"evaluate_every": 5, "group_by_length": False}),
+        # Within the second epoch of eleven steps, whose order must be the one that it had.
+        ("lora", 15, {"evaluate_every": 5}),
+        ("lora", 15, {"evaluate_every": 5, "group_by_length": False}),
     ],
 )
 def test_a_killed_training_resumes_and_ends_in_the_bytes_of_one_that_was_not(
-    fine_tuning, tmp_path, kind, evaluations, settings
+    fine_tuning, tmp_path, kind, step, settings
 ):
     import pickle
 
-    job = fine_tuning(kind, epochs=4, gradient_accumulation=2, batch_size=8, learning_rate=2e-3, **settings)
+    given = {"epochs": 4, "gradient_accumulation": 2, "batch_size": 8, "learning_rate": 2e-3, **settings}
+    job = fine_tuning(kind, early_stopping={"patience": 99}, **given)
     whole, resumed, work = tmp_path / "whole", tmp_path / "resumed", tmp_path / "work"
     whole.mkdir(), resumed.mkdir()
     finetune(job, work=tmp_path / "other", output=whole, on_metrics=lambda values, step: None)
     (tmp_path / "job.pkl").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "job.pkl"), str(work), str(resumed)]
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    while len(list(work.glob(f"checkpoint-*/{SEAL}"))) < evaluations and process.poll() is None:
+    while not any(reached(seal) >= step for seal in work.glob(f"checkpoint-*/{SEAL}")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     (work / "checkpoint-9999").mkdir()
     steps: list[int] = []
     facts = finetune(job, work=work, output=resumed, on_metrics=lambda values, step: steps.append(step))
-    assert facts.resumed_from_step > 0
+    assert facts.resumed_from_step >= step
     assert steps[0] == 1, "the curve of a resumed training begins at its first step"
     (expected,), (found,) = whole.glob("*.safetensors"), resumed.glob("*.safetensors")
     assert file_digest(found) == file_digest(expected)

@@ -41,3 +41,4 @@ bench: setup
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/data_scale.py
 	$(BIN)/python benchmarks/naive_split.py questions
+	$(BIN)/python benchmarks/memory_estimate.py

@@ -44,6 +44,14 @@ def test_a_method_that_the_family_does_not_allow_is_left_out_with_the_reason(rec
     assert left_out(recipe("comparison.methods=[lora]"), **distilbert) == {}
 
 
+def test_a_method_that_cannot_recompute_activations_is_left_out_where_the_recipe_wants_it(
+    recipe: Callable[..., Recipe],
+) -> None:
+    saving = recipe("training.activation_checkpointing=true")
+    assert set(left_out(saving, **BERT)) == {"prefix"}
+    assert "prefix" not in by_kind(saving)
+
+
 def test_the_recipes_settings_are_those_of_its_own_method_alone(recipe: Callable[..., Recipe]) -> None:
     found = by_kind(recipe())
     assert found["lora"].method.r == 4

@@ -59,4 +59,4 @@ def test_the_better_way_is_the_metrics(nine: Nine, metric: str, way: str) -> Non
 
 
 def test_one_method_with_one_seed_gets_a_page() -> None:
-    assert "one training of each method" in Page(render_page(comparison_of(method_result("lora"), seeds=(17,)))).text
+    assert "One training of each method" in Page(render_page(comparison_of(method_result("lora"), seeds=(17,)))).text

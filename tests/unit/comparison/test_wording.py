@@ -64,7 +64,7 @@ def test_nothing_is_expected_where_the_literature_says_nothing(nine: Nine) -> No
     assert findings(nine(metric="perplexity")) == ()
     assert "has none" in expectation_sentences(nine(metric="perplexity"))[0]
     decoder = comparison_of(method_result("lora"), method_result("prompt"), architecture="decoder")
-    assert "says nothing of these methods" in expectation_sentences(decoder)[0]
+    assert "says nothing of the other methods" in expectation_sentences(decoder)[0]
     assert "nothing to hold" in expectation_sentences(comparison_of(method_result("prompt")))[0]
 
 

@@ -350,7 +350,7 @@ def test_rare_labels_are_weighted_or_repeated(divide) -> None:
             r"(?s)no row is left.*'empty text': 1, 'missing label': 1",
         ),
         ([{"text": text, "label": "a"} for text in ("one", "two", "three")], "all 3 rows have the label 'a'"),
-        ([*ROWS, {"text": "lonely", "label": "c"}], "1 rows, .* of label 'c' for 3 splits"),
+        ([*ROWS, {"text": "lonely", "label": "c"}], "too few rows of label 'c' for 3 splits"),
     ],
 )
 def test_data_that_gives_no_splits(divide, rows: list[dict[str, str]], what: str) -> None:

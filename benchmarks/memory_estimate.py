@@ -10,6 +10,7 @@ import sys
 import dagster as dg
 
 from pipelines.launch import launch, upstream_of
+from pipelines.results import newest
 from resources.artifact_store import ArtifactStore, recorded_value
 from resources.home import luthier_home, prepare_home, recipes_folder
 from resources.recipe_book import recipe_names
@@ -20,9 +21,8 @@ def measured(recipe: str) -> tuple[int, int]:
     ended = launch(recipe, overrides=["training.epochs=1"], selection=upstream_of("adapter"))
     if not ended.success:
         raise SystemExit("\n".join(ended.failures))
-    recorded = dg.AssetRecordsFilter(asset_key=dg.AssetKey("adapter"), asset_partitions=[recipe])
     with dg.DagsterInstance.get() as instance:
-        made = instance.fetch_materializations(recorded, limit=1).records[0]
+        made = newest(instance, "adapter", recipe)
     facts = ArtifactStore(home=str(luthier_home())).open("adapter", recorded_value(made, "digest")).facts
     return facts["estimate"]["memory_bytes"], facts["peak_memory"]
 

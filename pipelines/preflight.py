@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from luthier.errors import LuthierError
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.facts import KnownModel, check_recipe
-from luthier.recipe.problems import RecipeError, nearest
+from luthier.recipe.problems import RecipeError
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection
 from luthier.sources import NotDownloadedError
 from resources.artifact_store import ArtifactStore
 from resources.home import luthier_home, recipes_folder
-from resources.recipe_book import RecipeBook, recipe_names
+from resources.recipe_book import RecipeBook
 from resources.source_access import fetch_base_model, fetch_data, source_access
 
 
@@ -72,11 +71,8 @@ class _AtHand:
 
     def _require_beginning(self, origin: str) -> None:
         """Raises a LuthierError where the recipe would start from itself, or from one that is not there."""
+        self.book.path(origin)
         path = [self.recipe, origin]
-        names = recipe_names(Path(self.book.folder))
-        if origin not in names:
-            near = nearest(origin, names)
-            raise LuthierError("no such recipe", remedy=f"did you mean {near}?" if near else "name one that is there")
         while path[-1] not in path[:-1]:
             try:
                 following = RecipeBook(folder=self.book.folder).get(path[-1]).recipe.base_model.adapter_of

@@ -45,7 +45,7 @@ def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: Artifact
     """
     from luthier.evaluation.report import read_report
 
-    evaluated = _newest(instance, "evaluation_report", recipe)
+    evaluated = newest(instance, "evaluation_report", recipe)
     if evaluated is None:
         raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
     artifact = artifacts.open("evaluation_report", recorded_value(evaluated, "digest"))
@@ -62,7 +62,7 @@ def newest_data_report(recipe: str, instance: dg.DagsterInstance) -> tuple["Data
     """What the newest ``cleaned_splits`` of the recipe holds, and its page. Raises LuthierError: there is none."""
     from luthier.data_report.report import read_data_report
 
-    made = _newest(instance, "cleaned_splits", recipe)
+    made = newest(instance, "cleaned_splits", recipe)
     if made is None:
         raise LuthierError("no splits yet", where=recipe, remedy=f"luthier data {recipe}")
     page = Path(recorded_value(made, "report"))
@@ -73,7 +73,7 @@ def newest_comparison(recipe: str, instance: dg.DagsterInstance) -> tuple["Metho
     """The newest comparison of the recipe's methods, and its page. Raises LuthierError: there is none."""
     from luthier.comparison.report import read_comparison
 
-    made = _newest(instance, "method_comparison", recipe)
+    made = newest(instance, "method_comparison", recipe)
     if made is None:
         raise LuthierError("no comparison yet", where=recipe, remedy=f"luthier compare {recipe}")
     page = Path(recorded_value(made, "report"))
@@ -83,7 +83,7 @@ def newest_comparison(recipe: str, instance: dg.DagsterInstance) -> tuple["Metho
 def _version_made_from(
     report: Artifact, instance: dg.DagsterInstance, artifacts: ArtifactStore, recipe: str
 ) -> str | None:
-    deployed = _newest(instance, "deployed_artifact", recipe)
+    deployed = newest(instance, "deployed_artifact", recipe)
     if deployed is None:
         return None
     artifact = artifacts.open("deployed_artifact", recorded_value(deployed, "digest"))
@@ -94,6 +94,7 @@ def _version_made_from(
     )
 
 
-def _newest(instance: dg.DagsterInstance, asset: str, recipe: str) -> dg.EventLogRecord | None:
+def newest(instance: dg.DagsterInstance, asset: str, recipe: str) -> dg.EventLogRecord | None:
+    """The newest materialization of a recipe's asset."""
     recorded = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[recipe])
     return next(iter(instance.fetch_materializations(recorded, limit=1).records), None)

@@ -50,12 +50,16 @@ def contenders(recipe: Recipe, *, family: str, architecture: Architecture, head:
 
 def left_out(recipe: Recipe, *, family: str, head: HeadKind) -> dict[str, str]:
     """The methods that were asked for and are not compared, each with the reason."""
-    found = {kind: unsupported(kind, family, head) for kind in _asked(recipe)}
-    reasons = {kind: row.reason for kind, row in found.items() if row}
-    if recipe.training.activation_checkpointing:
-        keeping = [kind for kind in _asked(recipe) if not METHODS[kind].supports_activation_checkpointing]
-        reasons = dict.fromkeys(keeping, "it cannot recompute activations, as the recipe wants") | reasons
-    return reasons
+    found = {kind: _obstacle(recipe, kind, family, head) for kind in _asked(recipe)}
+    return {kind: reason for kind, reason in found.items() if reason}
+
+
+def _obstacle(recipe: Recipe, kind: str, family: str, head: HeadKind) -> str | None:
+    if row := unsupported(kind, family, head):
+        return row.reason
+    if recipe.training.activation_checkpointing and not METHODS[kind].supports_activation_checkpointing:
+        return "it cannot recompute activations, as the recipe wants"
+    return None
 
 
 def _asked(recipe: Recipe) -> list[str]:

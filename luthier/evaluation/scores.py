@@ -48,14 +48,21 @@ def point(metric: str, gold: Any, predicted: Any) -> float:
     return _value(metric, _statistic(metric, gold, predicted))
 
 
-def defined_points(metrics: Iterable[str], compared: Callable[[str], tuple[Any, Any]]) -> dict[str, float]:
-    """The values of some metrics, each of what ``compared`` gives for it, without those that are undefined."""
+def defined_points(
+    metrics: Iterable[str], compared: Callable[[str], tuple[Any, Any]], *, required: str | None = None
+) -> dict[str, float]:
+    """The values of some metrics, each of what ``compared`` gives for it, without those that are undefined.
+
+    Raises:
+        UndefinedMetricError: the ``required`` one is.
+    """
     found: dict[str, float] = {}
     for metric in metrics:
         try:
             found[metric] = point(metric, *compared(metric))
         except UndefinedMetricError:
-            continue
+            if metric == required:
+                raise
     return found
 
 

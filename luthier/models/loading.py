@@ -46,16 +46,10 @@ def read_config(folder: Path) -> Any:
     path = folder / "config.json"
     try:
         family = json.loads(path.read_text()).get("model_type")
-        if family not in transformers.CONFIG_MAPPING:
-            raise ModelError(
-                "transformers has no such model family, and a model's own code is never run",
-                where=str(path),
-                received=family,
-                remedy="choose a base model of a family that docs/support.md lists",
-            )
-        return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except ModelError:
-        raise
+        known = family in transformers.CONFIG_MAPPING
+        config = known and transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError, TypeError, AttributeError, StrictDataclassError) as error:
         raise ModelError(
             "the model's configuration cannot be read",
@@ -63,6 +57,14 @@ def read_config(folder: Path) -> Any:
             received=" ".join(str(error).split())[:200],
             remedy="take the model folder as its authors publish it",
         ) from error
+    if not known:
+        raise ModelError(
+            "transformers has no such model family, and a model's own code is never run",
+            where=str(path),
+            received=family,
+            remedy="choose a base model of a family that docs/support.md lists",
+        )
+    return config
 
 
 def load_tokenizer(folder: Path) -> Any:

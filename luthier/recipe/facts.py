@@ -10,7 +10,7 @@ from luthier.methods import AnyMethod
 from luthier.methods.support import unsupported
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.draft import Draft
-from luthier.recipe.problems import NOTHING, Places, Problem, nearest
+from luthier.recipe.problems import NOTHING, Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, TrainingSection
 from luthier.tasks import TASKS, Task
@@ -129,9 +129,12 @@ def support_problems(
 
 
 def _ask(question: Callable[[Sourced], Fact | None], section: Sourced, field: str, draft: Draft) -> Fact | None:
+    received = getattr(section, field.rpartition(".")[2])
     try:
         return question(section)
+    except RecipeError as error:
+        draft.add([draft.places.problem(field, received, each.rule, each.nearest) for each in error.problems])
     except LuthierError as error:
         rule = "; ".join(part for part in (error.what, error.remedy) if part)
-        draft.add([draft.places.problem(field, getattr(section, field.rpartition(".")[2]), rule)])
-        return None
+        draft.add([draft.places.problem(field, received, rule)])
+    return None

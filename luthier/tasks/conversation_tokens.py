@@ -12,8 +12,6 @@ from luthier.tasks.chat import Message, end_of_turn, prompt_text, rendered
 from luthier.tasks.packing import kept_apart
 from luthier.tasks.task import IGNORED, Collator, Encoded
 
-# No label: whatever the model reads and does not say.
-
 
 class Learnable(NamedTuple):
     """The tokens of a conversation, their labels, and where the last answer begins."""

@@ -84,7 +84,7 @@ class LanguageModeling(Task):
         return torch.stack([token_losses(logits, labels).sum(dim=1), labels.ne(IGNORED).sum(dim=1)], dim=1)
 
     def validation_metrics(
-        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head
+        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head, *, required: str | None = None
     ) -> Mapping[str, float]:
         from luthier.evaluation.scores import point
 

@@ -104,7 +104,13 @@ class QuestionAnswering(Task):
         return total * 3 / (2 * items)
 
     def validation_metrics(
-        self, kept: tuple["np.ndarray", "np.ndarray"], labels: "np.ndarray", features: Any, head: Head
+        self,
+        kept: tuple["np.ndarray", "np.ndarray"],
+        labels: "np.ndarray",
+        features: Any,
+        head: Head,
+        *,
+        required: str | None = None,
     ) -> Mapping[str, float]:
         from luthier.evaluation.scores import point
 

@@ -124,9 +124,21 @@ class Task(ABC):
 
     @abstractmethod
     def validation_metrics(
-        self, kept: Any, labels: "np.ndarray", features: "datasets.Dataset", head: Head
+        self,
+        kept: Any,
+        labels: "np.ndarray",
+        features: "datasets.Dataset",
+        head: Head,
+        *,
+        required: str | None = None,
     ) -> Mapping[str, float]:
-        """The metrics of a validation by name, from what was kept of all its features; none needs generation."""
+        """The metrics of a validation by name, from what was kept of all its features; none needs generation.
+
+        A metric that these rows leave undefined is left out.
+
+        Raises:
+            UndefinedMetricError: it is ``required``.
+        """
 
     @abstractmethod
     def predict(

@@ -90,13 +90,17 @@ class TextClassification(Task):
         return total / items
 
     def validation_metrics(
-        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head
+        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head, *, required: str | None = None
     ) -> Mapping[str, float]:
         from luthier.evaluation.scores import defined_points
 
         kind = next(kind for kind, problem in PROBLEMS.items() if problem == head.problem)
         outputs = _activated(kept, head)
-        return defined_points(METRICS[kind], lambda metric: (labels, _decided(metric, outputs, head)))
+
+        def compared(metric: str) -> tuple[Any, Any]:
+            return labels, _decided(metric, outputs, head)
+
+        return defined_points(METRICS[kind], compared, required=required)
 
     def predict(
         self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference

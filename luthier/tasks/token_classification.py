@@ -97,7 +97,7 @@ class TokenClassification(Task):
         return logits.argmax(dim=-1)
 
     def validation_metrics(
-        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head
+        self, kept: "np.ndarray", labels: "np.ndarray", features: Any, head: Head, *, required: str | None = None
     ) -> Mapping[str, float]:
         """Spans are counted in words."""
         from luthier.evaluation.scores import defined_points
@@ -109,7 +109,7 @@ class TokenClassification(Task):
             for side, ids in zip(tags[rows[feature]], (labels, kept), strict=True):
                 side += ids[feature][given].tolist()
         gold, predicted = ([_counted(row[side], head) for row in tags.values()] for side in (0, 1))
-        return defined_points(METRICS, lambda metric: (gold, predicted))
+        return defined_points(METRICS, lambda metric: (gold, predicted), required=required)
 
     def predict(
         self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference

@@ -20,7 +20,13 @@ from luthier.training.fresh_process import in_fresh_process
 from luthier.training.job import FineTuning
 from luthier.training.loss_guard import spikes
 from luthier.training.memory import peak_memory, release_memory
-from luthier.training.out_of_memory import halved, memory_watched, ran_out_before, remember
+from luthier.training.out_of_memory import (
+    halved,
+    is_to_be_halved,
+    memory_watched,
+    remember_to_halve,
+    require_not_ended_by_kernel,
+)
 from luthier.training.tokens import require_learnable
 from luthier.training.trainable import require_fit, trainable_model
 from luthier.training.trainer import SummedLossTrainer, build_trainer
@@ -45,14 +51,15 @@ def finetune(job: FineTuning, *, work: Path, output: Path, on_metrics: MetricsSi
     """
     require_fit(job)
     require_learnable(job.tokens, job.training.max_unlearnable)
-    if not ran_out_before(job.training, work):
+    if not is_to_be_halved(work):
         try:
+            require_not_ended_by_kernel(job.training, work)
             return train_once(job, work=work, output=output, on_metrics=on_metrics)
         except OutOfMemoryError as error:
             if job.training.on_out_of_memory == "fail" or job.training.batch_size == 1:
                 raise
             log.warning("%s", error)
-        remember(work)
+        remember_to_halve(work)
     gc.collect()
     release_memory(job.compute.device)
     smaller = replace(job, training=halved(job.training))

@@ -1,7 +1,6 @@
 """Memory that runs out: recognised wherever it comes from, and said with what was expected."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,8 @@ from luthier.errors import OutOfMemoryError
 from luthier.recipe.schema import TrainingSection
 from luthier.training.estimate import Estimate, in_megabytes
 
-log = logging.getLogger(__name__)
-
 VMSTAT = Path("/proc/vmstat")
-ATTEMPT, DECISION = "attempt.json", "smaller-batch.json"
+ATTEMPT, DECISION = "attempt.json", "halve-batch"
 SAID = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
@@ -58,35 +55,29 @@ def halved(training: TrainingSection) -> TrainingSection:
     )
 
 
-def ran_out_before(training: TrainingSection, work: Path) -> bool:
-    """Whether an earlier attempt at the training in ``work`` ran out of memory, by what it left there.
+def require_not_ended_by_kernel(training: TrainingSection, work: Path) -> None:
+    """Raises an OutOfMemoryError where the kernel ended an earlier attempt in ``work`` for want of memory.
 
-    On Linux the kernel ends a process for want of memory, which then can say nothing: what it left, and the kernel's
-    count of such ends, tell.
+    Such a process can say nothing; what it left, and the kernel's count of such ends, tell.
     """
-    if (work / DECISION).is_file():
-        return True
     left = work / ATTEMPT
     if not left.is_file():
-        return False
-    attempt = json.loads(left.read_text())
+        return
+    attempt, kills = json.loads(left.read_text()), kernel_kills()
     left.unlink()
-    ended = kernel_kills()
-    if ended is None or ended <= attempt["kernel_kills"]:
-        return False
-    remember(work)
-    error = _ran_out(training, attempt["expected"], "the kernel ended the process")
-    if training.on_out_of_memory == "fail" or training.batch_size == 1:
-        (work / DECISION).unlink()
-        raise error
-    log.warning("%s", error)
-    return True
+    if kills is not None and kills > attempt["kernel_kills"]:
+        raise _ran_out(training, attempt["expected"], "the kernel ended the process")
 
 
-def remember(work: Path) -> None:
-    """That a training in ``work`` goes on with half the batch, whenever it is begun again."""
+def is_to_be_halved(work: Path) -> bool:
+    """Whether a training in ``work`` ran out of memory with its whole batch."""
+    return (work / DECISION).is_file()
+
+
+def remember_to_halve(work: Path) -> None:
+    """A training in ``work`` goes on with half the batch, whenever it is begun again."""
     work.mkdir(parents=True, exist_ok=True)
-    (work / DECISION).write_text(json.dumps({"batch": "halved"}))
+    (work / DECISION).touch()
 
 
 def kernel_kills() -> int | None:

@@ -11,7 +11,7 @@ import torch
 import transformers
 from transformers import Trainer
 
-from luthier.errors import DataError, ModelError
+from luthier.errors import ModelError
 from luthier.methods.trained_weights import read_trained, write_trained
 from luthier.models.loading import load_tokenizer
 from luthier.tasks.head import Head
@@ -37,7 +37,8 @@ class SummedLossTrainer(Trainer):
 
     def __init__(self, job: FineTuning, *, train_sample: datasets.Dataset | None, **settings: Any) -> None:
         validation = settings["eval_dataset"]
-        super().__init__(compute_metrics=partial(validation_scores, job, validation), **settings)
+        scores = partial(validation_scores, job, validation, required=job.selection_metric)
+        super().__init__(compute_metrics=scores, **settings)
         self.job, self.train_sample = job, train_sample
         self._loss_shifts_labels = False
 
@@ -110,12 +111,6 @@ class SummedLossTrainer(Trainer):
 
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         metrics = super().evaluate(*args, **settings)
-        if f"eval_{self.job.selection_metric}" not in metrics:
-            raise DataError(
-                f"{self.job.selection.title} is undefined: the rows lack a label, or all have the same",
-                where="validation",
-                remedy="choose another evaluation.metric, or more rows for validation",
-            )
         if self.is_in_train and self.train_sample is not None:
             self._score_training_rows(self.train_sample)
         return metrics
@@ -172,10 +167,15 @@ def sample_of(features: datasets.Dataset, rows: int, *, seed: int) -> datasets.D
 
 
 def validation_scores(
-    job: FineTuning, features: datasets.Dataset, prediction: transformers.EvalPrediction
+    job: FineTuning,
+    features: datasets.Dataset,
+    prediction: transformers.EvalPrediction,
+    *,
+    required: str | None = None,
 ) -> Mapping[str, float]:
     """The task's metrics of what was kept of the model's answers to ``features``."""
-    return dict(job.task.validation_metrics(prediction.predictions, prediction.label_ids, features, job.head))
+    kept, labels = prediction.predictions, prediction.label_ids
+    return dict(job.task.validation_metrics(kept, labels, features, job.head, required=required))
 
 
 def summed_loss(

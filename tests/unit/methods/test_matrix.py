@@ -72,6 +72,18 @@ def test_heads_that_transformers_lacks_cannot_be_loaded(family, head):
         tiny_model(family, HEADS[head])
 
 
+# What PEFT, transformers and Luthier say; any other error is a mistake of this test's, or news.
+REFUSALS = (
+    "the model has no bias to train",
+    "does not support past key values",
+    "no `decoder_input_ids` or `decoder_inputs_embeds` are passed",
+    "Passing input embeddings is currently not supported",
+    "'Seq2SeqModelOutput' object has no attribute 'hidden_states'",
+    "has no attribute 'cls_layer_name'",
+    "You must specify exactly one of input_ids or inputs_embeds",
+)
+
+
 @pytest.mark.parametrize("row", OF_METHODS, ids=lambda row: row.reason)
 def test_what_the_table_refuses_does_not_work_with_these_versions(row):
     """Where it fails, upstream has learned it: take the row out."""
@@ -86,7 +98,8 @@ def _learns(method: BaseMethod, family: str, head_kind: str) -> bool:
     try:
         model = method.attach(tiny_model(family, head), head).train()
         answers(model, head).sum().backward()
-    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        assert any(said in str(error) for said in REFUSALS), (method.kind, family, head_kind)
         return False
     return all(p.grad is not None for p in trainable(model).values())
 

@@ -24,7 +24,9 @@ def test_a_recipe_that_starts_from_itself_or_from_none_is_refused(write_recipe, 
     write_recipe("tiny", base=tiny_bert, base_model="{adapter_of: tiny}")
     assert problem("tiny").field == "base_model.adapter_of"
     write_recipe("tiny-full", base=tiny_bert, base_model="{adapter_of: tinny}")
-    assert "did you mean tiny?" in problem("tiny-full").rule
+    found = problem("tiny-full")
+    assert (found.field, found.nearest) == ("base_model.adapter_of", "tiny")
+    assert found.rule.startswith("no such recipe")
 
 
 def test_a_chain_that_begins_somewhere_is_valid(write_recipe, tiny_bert):

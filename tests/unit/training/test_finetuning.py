@@ -1,6 +1,7 @@
 import json
 import math
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,12 @@ from safetensors.torch import load_file
 
 from luthier.data.balance import class_weights
 from luthier.digest import file_digest, folder_digests
-from luthier.errors import DataError, ModelError, NonFiniteLossError, UndefinedMetricError
-from luthier.evaluation.metrics import STATISTICS
+from luthier.errors import ModelError, NonFiniteLossError, UndefinedMetricError
 from luthier.methods import Method
 from luthier.training import trainer as training_loop
 from luthier.training.finetuning import finetune
 from luthier.training.job import FineTuning
-from luthier.training.tokens import write_tokens
+from luthier.training.tokens import read_tokens, write_tokens
 from luthier.training.trainable import require_fit, trainable_model
 from luthier.training.trainer import build_trainer, sample_of
 from tests.conftest import GOOD, PLAIN
@@ -313,18 +313,14 @@ def test_lengths_beyond_the_models_positions_are_refused_before_training(fine_tu
             require_fit(job)
 
 
-def test_a_metric_that_validation_leaves_undefined_stops_the_training_with_the_reason(
-    fine_tuning, tmp_path, monkeypatch
-):
-    job = replace(fine_tuning("lora"), metric="roc_auc")
+def test_a_metric_that_validation_leaves_undefined_stops_the_training_with_the_reason(fine_tuning, tmp_path):
+    job, folder = replace(fine_tuning("lora"), metric="roc_auc"), tmp_path / "tokens"
     assert trained(job, tmp_path / "defined")[1].best_score > 0
-
-    def undefined(*_: object) -> None:
-        raise UndefinedMetricError("undefined")
-
-    monkeypatch.setitem(STATISTICS, "roc_auc", undefined)
-    with pytest.raises(DataError, match=r"ROC AUC is undefined(.|\n)*evaluation.metric"):
-        trained(job, tmp_path / "undefined")
+    shutil.copytree(job.tokens / "train", folder / "train")
+    read_tokens(job.tokens, "validation").map(lambda row: {"labels": 0}).save_to_disk(folder / "validation")
+    shutil.copyfile(job.tokens / "facts.json", folder / "facts.json")
+    with pytest.raises(UndefinedMetricError, match=r"roc_auc: undefined(.|\n)*remedy: evaluate on rows of every class"):
+        trained(replace(job, tokens=folder), tmp_path / "undefined")
 
 
 def test_a_metric_that_nobody_asked_for_may_be_undefined(fine_tuning, tmp_path):

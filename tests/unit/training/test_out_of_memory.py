@@ -10,7 +10,7 @@ from luthier.recipe.schema import TrainingSection
 from luthier.training import out_of_memory, trainer
 from luthier.training.finetuning import finetune
 from luthier.training.fresh_process import in_fresh_process
-from luthier.training.out_of_memory import halved, is_out_of_memory, kernel_kills, remember
+from luthier.training.out_of_memory import halved, is_out_of_memory, kernel_kills, remember_to_halve
 
 
 def test_every_allocator_is_understood_and_nothing_else():
@@ -138,7 +138,7 @@ def test_a_process_that_was_ended_otherwise_is_followed_by_the_same_batch(fine_t
 
 
 def test_a_training_that_ran_out_of_memory_once_begins_with_half_the_batch_at_once(fine_tuning, tmp_path):
-    remember(tmp_path / "work")
+    remember_to_halve(tmp_path / "work")
     facts = finetune(fine_tuning("lora", epochs=1), work=tmp_path / "work", output=tmp_path, on_metrics=lambda *_: None)
     assert (facts.batch_size, facts.out_of_memory_retries) == (8, 1)
 

@@ -3,12 +3,11 @@
 import json
 from abc import abstractmethod
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from luthier.errors import ModelError
-from luthier.methods.layers import last_parts, matching, within
+from luthier.methods.layers import closest, last_parts, matching, within
 from luthier.methods.method import BaseMethod
 from luthier.tasks.head import Head
 
@@ -122,8 +121,8 @@ def require_modules(model: "torch.nn.Module", names: Sequence[str]) -> None:
     known = [name for name, _ in model.named_modules()]
     for name in names:
         if not matching(known, [name]):
-            near = get_close_matches(name, last_parts(known), n=1)
-            remedy = f"did you mean {near[0]}?" if near else "name a module of the model"
+            near = closest(name, last_parts(known))
+            remedy = f"did you mean {near}?" if near else "name a module of the model"
             raise ModelError("method.modules_to_save names no module of the model", received=name, remedy=remedy)
 
 

@@ -61,7 +61,8 @@ class _AtHand:
         if fetched.path.is_file():
             return None
         from luthier.methods.shape import longest_input
-        from luthier.models.loading import linear_layers, read_config
+        from luthier.models.configuration import read_config
+        from luthier.models.loading import linear_layers
         from luthier.models.snapshot import require_model_folder
 
         require_model_folder(fetched.path)

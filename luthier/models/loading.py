@@ -1,6 +1,5 @@
 """Loading a snapshot or a quantized model with the head of a task, safely and at a stated precision."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
 from luthier.errors import ModelError
+from luthier.models.configuration import read_config
 from luthier.tasks.head import Head, HeadKind
 
 HEADS = ("lm_head", "score", "classifier", "classification_head", "qa_outputs", "pre_classifier", "pooler", "head")
@@ -35,36 +34,6 @@ def _without_load_report() -> Iterator[None]:
         yield
     finally:
         transformers_logging.set_verbosity(level)
-
-
-def read_config(folder: Path) -> Any:
-    """The configuration of a model folder; its own code is never run.
-
-    Raises:
-        ModelError: it cannot be read, or is of no model that transformers has.
-    """
-    path = folder / "config.json"
-    try:
-        family = json.loads(path.read_text()).get("model_type")
-        known = family in transformers.CONFIG_MAPPING
-        config = known and transformers.AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, TypeError, AttributeError, StrictDataclassError) as error:
-        raise ModelError(
-            "the model's configuration cannot be read",
-            where=str(path),
-            received=" ".join(str(error).split())[:200],
-            remedy="take the model folder as its authors publish it",
-        ) from error
-    if not known:
-        raise ModelError(
-            "transformers has no such model family, and a model's own code is never run",
-            where=str(path),
-            received=family,
-            remedy="choose a base model of a family that docs/support.md lists",
-        )
-    return config
 
 
 def load_tokenizer(folder: Path) -> Any:

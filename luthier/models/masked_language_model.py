@@ -13,7 +13,8 @@ from safetensors import safe_open
 
 from luthier.data.augmentation import FillMasks
 from luthier.errors import ModelError
-from luthier.models.loading import load_tokenizer, read_config
+from luthier.models.configuration import read_config
+from luthier.models.loading import load_tokenizer
 
 ARCHITECTURES = ("ForMaskedLM", "ForPreTraining")
 CANDIDATES = 10

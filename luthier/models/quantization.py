@@ -11,7 +11,8 @@ import transformers
 from transformers.pytorch_utils import Conv1D
 
 from luthier.methods.qlora import Quantization
-from luthier.models.loading import HEADS, encoder_of, load_encoder, load_tokenizer, read_config
+from luthier.models.configuration import read_config
+from luthier.models.loading import HEADS, encoder_of, load_encoder, load_tokenizer
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,9 @@
 
 import json
 import logging
-import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
@@ -14,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from luthier.errors import ModelError
 from luthier.methods.shape import longest_input
-from luthier.models.loading import linear_layers, load_tokenizer, read_config
+from luthier.models.configuration import CONFIG, configuration, read_config, read_object
+from luthier.models.loading import linear_layers, load_tokenizer
 from luthier.sources.fetched import Fetched
 
 log = logging.getLogger(__name__)
@@ -33,8 +32,6 @@ TOKENIZER_FILES = (
 )
 # One of these at least makes a tokenizer.
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model")
-# What transformers would import, or fetch from a hub: code beside the model, kernels of attention and of experts.
-CODE = re.compile(r"auto_map|custom_pipelines|_?(attn|experts)_implementation(_internal)?")
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def write_base_model(fetched: Fetched, folder: Path) -> BaseFacts:
 def require_model_folder(source: Path) -> None:
     """Raises a ModelError unless a folder holds a whole model as safetensors, not quantized, and its tokenizer."""
     where = str(source)
-    if not (source / "config.json").is_file():
+    if not (source / CONFIG).is_file():
         raise ModelError("not a model folder: config.json is missing", where=where, remedy="name the folder itself")
     if not any(source.glob("*.safetensors")):
         found = sorted(path.name for path in source.glob("*.bin"))
@@ -89,7 +86,7 @@ def require_model_folder(source: Path) -> None:
     _require_shards(source)
     if not any((source / name).is_file() for name in VOCABULARIES):
         raise ModelError("no tokenizer", where=where, remedy="put the model's own tokenizer beside it")
-    if "quantization_config" in (config := _read_json(source / "config.json")):
+    if "quantization_config" in (config := configuration(source)):
         raise ModelError(
             "the model is quantized already",
             where=where,
@@ -104,37 +101,17 @@ def _copy_hugging_face_folder(source: Path, folder: Path) -> None:
     rest = [source / name for name in (*TOKENIZER_FILES, "generation_config.json") if (source / name).is_file()]
     for path in [*weights, *rest]:
         shutil.copyfile(path, folder / path.name)
-    config = _read_json(source / "config.json")
-    (folder / "config.json").write_text(json.dumps(_without_code(config), indent=2))
+    (folder / CONFIG).write_text(json.dumps(configuration(source), indent=2))
 
 
 def _require_shards(source: Path) -> None:
     """Raises a ModelError where an index names weights that are not there, or are no safetensors."""
     for index in source.glob("*.safetensors.index.json"):
-        named = sorted(set(_read_json(index).get("weight_map", {}).values()))
+        named = sorted(set(read_object(index).get("weight_map", {}).values()))
         lacking = [name for name in named if not (name.endswith(".safetensors") and (source / name).is_file())]
         if lacking:
             remedy = "fetch the whole model, as safetensors"
             raise ModelError("weights are missing", where=str(index), received=lacking, remedy=remedy)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise ModelError("not JSON", where=str(path), received=str(error), remedy="fetch the model again") from error
-    if not isinstance(found, dict):
-        raise ModelError("not a JSON object", where=str(path), received=found, remedy="fetch the model again")
-    return found
-
-
-def _without_code(config: Any) -> Any:
-    """A configuration without what it says of code to be fetched and run, wherever in it."""
-    if isinstance(config, list):
-        return [_without_code(item) for item in config]
-    if not isinstance(config, dict):
-        return config
-    return {name: _without_code(value) for name, value in config.items() if not CODE.fullmatch(name)}
 
 
 def _dequantize_gguf(file: Path, folder: Path) -> None:

@@ -135,6 +135,7 @@ def _ask(question: Callable[[Sourced], Fact | None], section: Sourced, field: st
     except RecipeError as error:
         draft.add([draft.places.problem(field, received, each.rule, each.nearest) for each in error.problems])
     except LuthierError as error:
-        rule = "; ".join(part for part in (error.what, error.remedy) if part)
+        found = "" if error.received in (None, received) else f": {error.received!r}"
+        rule = "; ".join(part for part in (f"{error.what}{found}", error.remedy) if part)
         draft.add([draft.places.problem(field, received, rule)])
     return None

@@ -6,7 +6,8 @@ import torch
 
 from luthier.methods.advice import Advice, advice
 from luthier.methods.shape import shape_of
-from luthier.models.loading import auto_class, read_config
+from luthier.models.configuration import read_config
+from luthier.models.loading import auto_class
 from luthier.training.compute import fast_bfloat16
 from luthier.training.job import FineTuning
 from luthier.training.memory import available_memory

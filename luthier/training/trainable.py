@@ -4,7 +4,8 @@ import torch
 
 from luthier.errors import ModelError
 from luthier.methods.shape import longest_input
-from luthier.models.loading import linear_layers, load_model, read_config
+from luthier.models.configuration import read_config
+from luthier.models.loading import linear_layers, load_model
 from luthier.tasks.batches import longest_fitting
 from luthier.training.job import FineTuning
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from luthier.errors import ModelError
-from luthier.models.loading import load_encoder, load_model, load_tokenizer
+from luthier.models.loading import linear_layers, load_encoder, load_model, load_tokenizer
 from luthier.models.snapshot import write_base_model
 from luthier.sources.fetched import Fetched
 from tests.unit.methods.models import CLASSES, base
@@ -40,10 +40,20 @@ def test_a_snapshot_is_the_model(model):
     assert config == original
 
 
-@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "attn_implementation",
+        "_attn_implementation",
+        "_attn_implementation_internal",
+        "experts_implementation",
+        "_experts_implementation",
+    ],
+)
 @pytest.mark.parametrize("value", ["evil-org/kernel", "paged|evil-org/kernel", {"": "evil-org/kernel"}])
 def test_code_that_a_configuration_names_is_not_fetched(model, key, value):
     configure(model, **{key: value}, auto_map={"AutoModel": "evil--modeling.Evil"})
+    assert linear_layers(model) == linear_layers(base("bert"))
     folder = snapshot(model)
     assert "evil" not in (folder / "config.json").read_text()
     loaded = load_model(folder, CLASSES, dtype=torch.float32, attention="sdpa")

@@ -44,7 +44,9 @@ class Follower(threading.Thread):
         event = entry.dagster_event
         step = entry.step_key or ""
         if event is None:
-            self.tell(step, entry.user_message)
+            # Of steps that never begin, Dagster says once for each that one before it failed.
+            if not step or step in self.started:
+                self.tell(step, entry.user_message)
         elif event.is_step_start:
             self.started[step] = entry.timestamp
             self.tell(step, "started")
@@ -57,6 +59,8 @@ class Follower(threading.Thread):
             check = event.asset_check_evaluation_data
             if not check.passed:
                 self.keep(f"[yellow]![/] {step} check {check.check_name} failed: {escape(check.description or '')}")
+        elif event.is_step_up_for_retry:
+            self.keep(f"[yellow]![/] {step} ended before it was done, and begins again")
         elif event.is_step_failure:
             self.keep(f"[red]✗[/] {step} failed")
 

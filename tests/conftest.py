@@ -1,6 +1,7 @@
 """Shared pieces: a home of its own for each test, tiny models made here, a small data set that can be learned."""
 
 import csv
+import gc
 import os
 import random
 import tempfile
@@ -159,3 +160,9 @@ def chromium() -> Iterator[str]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     needed_or_skipped(path, "no chromium on this machine: apt-get install chromium")
     yield str(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_collections() -> None:
+    """What is there by now stays: trainings collect garbage often, and would go through all that was imported."""
+    gc.freeze()

@@ -1,9 +1,12 @@
 """evaluation_report: test scores with intervals, beside the baselines; the verdict."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from assets.loop_history import loop_metadata
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
 from assets.training_origin import UPSTREAM, head_of, origin_of, require_same
@@ -95,7 +98,8 @@ def evaluation_report(
         artifact = artifacts.obtain("evaluation_report", inputs, measure, record=record)
     with tracking.parent(context.run_id, resolved.name) as parent:
         summarize(artifact, parent)
-    return described(artifact, tracking)
+    history = loop_metadata(context, artifact, adapter)
+    return described(artifact, tracking, history)
 
 
 def summarize(artifact: Artifact, parent: TrackedRun) -> None:
@@ -109,8 +113,11 @@ def summarize(artifact: Artifact, parent: TrackedRun) -> None:
     parent.log_artifact(artifact.folder / "scores.png")
 
 
-def described(artifact: Artifact, tracking: Tracking) -> dg.MaterializeResult:
-    """The report as a person wants to see it in the UI, with the verdict as a check that may fail without stopping."""
+def described(artifact: Artifact, tracking: Tracking, history: Mapping[str, Any]) -> dg.MaterializeResult:
+    """The report as a person wants to see it in the UI, with the verdict as a check that may fail without stopping.
+
+    ``history`` is what the loop's earlier rounds came to.
+    """
     from luthier.evaluation.report import read_report
     from luthier.evaluation.wording import verdict_sentence
 
@@ -128,6 +135,7 @@ def described(artifact: Artifact, tracking: Tracking) -> dg.MaterializeResult:
         "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
         "report": dg.MetadataValue.path(artifact.folder / "report.html"),
         "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
+        **history,
     }
     if report.confusion:
         confusion = (artifact.folder / "confusion.png").read_bytes()

@@ -14,6 +14,8 @@ from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe, TrainingSection
+from luthier.recipe.search_space import SearchSpace
+from luthier.recipe.tuning_section import TuningSection
 from luthier.recipe.validation import problems_of, without_errors
 from luthier.tasks import TASKS, Task
 from luthier.tasks.metric import METRICS, Metric
@@ -45,6 +47,8 @@ class Draft:
             self.add(base_model_problems(base, self.places))
         if method := self.method:
             self.add(method_problems(method, self.training, self.base_model, self.places))
+            if tuning := self._section("tuning", TuningSection):
+                self.add(SearchSpace(tuning, method, self.training, self.places).problems)
 
     @property
     def data(self) -> DataSection | None:

@@ -19,6 +19,7 @@ from luthier.methods import METHODS, Method
 from luthier.methods.lora import Lora
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
+from luthier.recipe.tuning_section import TuningSection
 from luthier.tasks import TASKS
 
 
@@ -200,6 +201,9 @@ class Recipe(Section):
     method: Method = Field(default=Lora(), description="How the model is fine-tuned.")
     training: TrainingSection = Field(default=TrainingSection(), description="How the training loop runs.")
     evaluation: EvaluationSection = Field(default=EvaluationSection(), description="What is good enough.")
+    tuning: TuningSection = Field(
+        default=TuningSection(automatic=False), description="How hyperparameters are searched when a model falls short."
+    )
     deploy: DeploySection = Field(default=DeploySection(), description="Where the model goes.")
     comparison: ComparisonSection = Field(default=ComparisonSection(), description="What `luthier compare` trains.")
 

@@ -92,7 +92,7 @@ def adapter(
             def train(folder: Path) -> None:
                 tags = {"luthier.digest": digest, "luthier.method": job.method.kind}
                 with tracking.run(
-                    asset="adapter", name="training", dagster_run_id=context.run_id, recipe=resolved.name, tags=tags
+                    asset="adapter", name="2 training", dagster_run_id=context.run_id, recipe=resolved.name, tags=tags
                 ) as run:
                     run.log_params(resolved.flat())
                     for split in ("train", "validation"):

@@ -72,7 +72,7 @@ def deployed_artifact(
 
         artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
         version, reused = registered(
-            artifact, report.metrics[report.metric].value, context, resolved.model_name, tracking
+            artifact, evaluation_report, report.metrics[report.metric].value, context, resolved.model_name, tracking
         )
     facts = artifact.facts
     yield materialized(
@@ -91,8 +91,28 @@ def deployed_artifact(
     )
 
 
+def lineage(
+    artifact: Artifact, evaluation_report: Artifact, context: dg.AssetExecutionContext
+) -> dict[str, str]:
+    """What a registered version is made of: the digest of each artifact, and the run."""
+    from luthier.evaluation.report import read_report
+
+    return {
+        "luthier.digest": artifact.digest,
+        "luthier.recipe": context.partition_key,
+        "luthier.dagster_run_id": context.run_id,
+        "luthier.evaluation_report": evaluation_report.digest,
+        **{f"luthier.{name}": digest for name, digest in read_report(evaluation_report.folder).digests.items()},
+    }
+
+
 def registered(
-    artifact: Artifact, value: float, context: dg.AssetExecutionContext, model: str, tracking: Tracking
+    artifact: Artifact,
+    evaluation_report: Artifact,
+    value: float,
+    context: dg.AssetExecutionContext,
+    model: str,
+    tracking: Tracking,
 ) -> tuple[str, bool]:
     """The registered version of this artifact, made unless it is there, as the champion; and whether it was there."""
     version = tracking.find_version(model, artifact.digest)
@@ -103,7 +123,7 @@ def registered(
                 artifact.folder / "package",
                 name=model,
                 mlflow_run_id=parent.required_run_id(),
-                tags={"luthier.digest": artifact.digest, "luthier.recipe": context.partition_key},
+                tags=lineage(artifact, evaluation_report, context),
                 metrics={"test_score": value},
             )
         tracking.set_champion(model, version)

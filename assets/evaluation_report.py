@@ -9,6 +9,8 @@ import dagster as dg
 from assets.loop_history import loop_metadata
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
+from assets.run_listing import list_verdict, listing_tags
+from assets.studies import round_of
 from assets.training_origin import UPSTREAM, head_of, origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
@@ -78,7 +80,7 @@ def evaluation_report(
             tags = {f"luthier.{name}": digest for name, digest in digests.items()}
             with tracking.run(
                 asset="evaluation_report",
-                name="evaluation",
+                name="3 evaluation",
                 dagster_run_id=context.run_id,
                 recipe=resolved.name,
                 tags=tags,
@@ -97,17 +99,19 @@ def evaluation_report(
 
         artifact = artifacts.obtain("evaluation_report", inputs, measure, record=record)
     with tracking.parent(context.run_id, resolved.name) as parent:
-        summarize(artifact, parent)
+        parent.set_tags(listing_tags(round_of(context), method.kind, cleaned_splits))
+        summarize(artifact, parent, round_of(context))
     history = loop_metadata(context, artifact, adapter)
     return described(artifact, tracking, history)
 
 
-def summarize(artifact: Artifact, parent: TrackedRun) -> None:
+def summarize(artifact: Artifact, parent: TrackedRun, round_number: int | None) -> None:
     """Puts the verdict, the deciding score and the report on the parent run, where people look first."""
     from luthier.evaluation.report import read_report
 
     report = read_report(artifact.folder)
     parent.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
+    list_verdict(parent, report, round_number, reused=artifact.reused)
     parent.set_tags({"luthier.verdict": report.verdict, "luthier.evaluation_report": artifact.digest})
     parent.log_artifact(artifact.folder / "report.html")
     parent.log_artifact(artifact.folder / "scores.png")

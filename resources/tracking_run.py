@@ -14,6 +14,7 @@ from luthier.errors import LuthierError
 from resources.journal import Journal, safe
 from resources.synchronizer import Synchronizer
 from resources.tracking_store import RunRef
+from resources.tracking_view import experiment_tags
 
 log = logging.getLogger("luthier.tracking")
 
@@ -55,6 +56,14 @@ class TrackedRun:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         self._append("tags", tags=valid_tags(tags))
+
+    def rename(self, name: str) -> None:
+        """The name that MLflow lists the run by from now on."""
+        self.set_tags({"mlflow.runName": name})
+
+    def show_first(self, metric: str) -> None:
+        """Has the experiment's page offer views in which ``metric`` is the first column."""
+        self._append("experiment", tags=experiment_tags(valid_name(metric)))
 
     def log_dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """A dataset input; ``context`` says what for: training, validation, test."""

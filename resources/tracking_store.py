@@ -63,6 +63,11 @@ class TrackingStore:
     def shown_uri(self) -> str:
         return _without_password(self.uri)
 
+    @property
+    def page_uri(self) -> str | None:
+        """Where a server's pages are; no name and no password stands in it."""
+        return re.sub(r"^(https?://)[^/]*@", r"\1", self.uri) if self.is_http else None
+
     @cached_property
     def client(self) -> Any:
         """An MLflow client that was answered once. A database is initialised by the first process that comes."""
@@ -176,6 +181,22 @@ def configure_mlflow() -> None:
     retries = logging.getLogger("urllib3.connectionpool")
     if retries.level == logging.NOTSET:
         retries.setLevel(logging.ERROR)  # it would warn of every attempt; ours warns of the outage
+
+
+def pages(search: Any, **arguments: Any) -> Iterator[Any]:
+    """All pages of one of MLflow's searches."""
+    page = search(**arguments)
+    yield page
+    while page.token:
+        page = search(**arguments, page_token=page.token)
+        yield page
+
+
+def denied(error: BaseException | None) -> bool:
+    """Whether MLflow answered that it does not know the user, or that the user may not do this."""
+    from mlflow.exceptions import MlflowException
+
+    return isinstance(error, MlflowException) and error.get_http_status_code() in (401, 403)
 
 
 def _reason(error: BaseException) -> str:

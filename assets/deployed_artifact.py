@@ -91,9 +91,7 @@ def deployed_artifact(
     )
 
 
-def lineage(
-    artifact: Artifact, evaluation_report: Artifact, context: dg.AssetExecutionContext
-) -> dict[str, str]:
+def lineage(artifact: Artifact, evaluation_report: Artifact, context: dg.AssetExecutionContext) -> dict[str, str]:
     """What a registered version is made of: the digest of each artifact, and the run."""
     from luthier.evaluation.report import read_report
 

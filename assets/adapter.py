@@ -225,6 +225,7 @@ def described(artifact: Artifact, tracking: Tracking) -> dict[str, Any]:
 def measured(facts: dict[str, Any]) -> dict[str, float]:
     """What a training used, beside what was expected."""
     return {
+        "best_validation_score": facts["best_score"],
         "peak_memory": facts["peak_memory"],
         "seconds": facts["seconds"],
         **{f"estimated_{name}": facts["estimate"][name] for name in ("memory_bytes", "seconds", "disk_bytes")},

@@ -101,7 +101,7 @@ def evaluation_report(
     with tracking.parent(context.run_id, resolved.name) as parent:
         parent.set_tags(listing_tags(round_of(context), method.kind, cleaned_splits))
         summarize(artifact, parent, round_of(context))
-    history = loop_metadata(context, artifact, adapter)
+    history = {**loop_metadata(context, artifact, adapter), "MLflow experiment": parent.experiment_link()}
     return described(artifact, tracking, history)
 
 

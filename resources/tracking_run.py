@@ -14,7 +14,7 @@ from luthier.errors import LuthierError
 from resources.journal import Journal, safe
 from resources.synchronizer import Synchronizer
 from resources.tracking_store import RunRef
-from resources.tracking_view import experiment_tags
+from resources.tracking_view import VERDICTS, experiment_tags
 
 log = logging.getLogger("luthier.tracking")
 
@@ -101,6 +101,14 @@ class TrackedRun:
         """For Dagster's metadata: the run's page, or that MLflow was not reached."""
         ref = self._synchronizer.ref(self._patience)
         return dg.MetadataValue.url(self._url(ref)) if ref else dg.MetadataValue.text("MLflow was not reached")
+
+    def experiment_link(self) -> dg.MetadataValue:
+        """For Dagster's metadata: the page of all runs of the recipe, or that MLflow was not reached."""
+        ref = self._synchronizer.ref(self._patience)
+        if ref is None:
+            return dg.MetadataValue.text("MLflow was not reached")
+        runs = self._url(ref).rpartition("/")[0]
+        return dg.MetadataValue.url(f"{runs}?viewStateShareKey={VERDICTS}")
 
     def end(self, status: str | None) -> None:
         """``status`` None leaves the run itself going: its end is another's to say."""

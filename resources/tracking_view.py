@@ -11,6 +11,9 @@ VERDICTS, STEPS = "luthier-verdicts", "luthier-steps"
 VIEW_TAG = "mlflow.sharedViewState."
 TAGS = ("luthier.verdict", "luthier.round", "luthier.method", "luthier.champion", "luthier.data")
 PARAMS = ("evaluation.target", "training.learning_rate")
+# Of trials and trainings, which are never scored on test rows.
+VALIDATION = "best_validation_score"
+NAME_WIDTH, COLUMN_WIDTH = 320, 135
 CREATED = 1_700_000_000_000
 
 
@@ -27,9 +30,11 @@ def _view(name: str, metric: str, *, oldest_first: bool) -> str:
     """What MLflow stores of a view: its name, and the state of the page as JSON in JSON."""
     columns = [
         _column("metrics", metric),
+        _column("metrics", VALIDATION),
         *(_column("tags", tag) for tag in TAGS),
         *(_column("params", param) for param in PARAMS),
     ]
+    run_name = _column("attributes", "Run Name")
     state: dict[str, Any] = {
         "searchFilter": "",
         "orderByKey": "attributes.start_time",
@@ -39,8 +44,8 @@ def _view(name: str, metric: str, *, oldest_first: bool) -> str:
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
         "selectedColumns": [*columns, _column("attributes", "Models")],
-        "columnOrder": columns,
-        "columnWidths": {},
+        "columnOrder": [run_name, *columns],
+        "columnWidths": {run_name: NAME_WIDTH, **dict.fromkeys(columns, COLUMN_WIDTH)},
     }
     return json.dumps({"name": name, "createdAt": CREATED, "updatedAt": CREATED, "state": json.dumps(state)})
 

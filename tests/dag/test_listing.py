@@ -62,11 +62,15 @@ def test_the_experiment_offers_views_with_the_deciding_metric_first(graph, tiny_
     assert parent.data.metrics.keys() >= {"test_f1_macro"}
     views = [json.loads(value) for name, value in tags.items() if name.startswith("mlflow.sharedViewState.")]
     assert len(views) == 2
+    link = metadata(result, "evaluation_report")["MLflow experiment"]
+    assert f"mlflow.sharedViewState.{link.rpartition('=')[2]}" in tags
+    assert link.startswith(f"http://127.0.0.1:5000/#/experiments/{parent.info.experiment_id}/runs?")
     for view in views:
         state = json.loads(view["state"])
-        assert state["columnOrder"][0] == state["selectedColumns"][0] == "metrics.`test_f1_macro`"
-        names = {column.partition("`")[2].rstrip("`") for column in state["columnOrder"] if column[0] != "m"}
-        assert names - {"luthier.champion"} <= parent.data.tags.keys() | parent.data.params.keys()
+        assert state["columnOrder"][1] == state["selectedColumns"][0] == "metrics.`test_f1_macro`"
+        names = {column.partition("`")[2].rstrip("`") for column in state["selectedColumns"]}
+        logged = [{*run.data.tags, *run.data.params, *run.data.metrics} for run in graph.mlflow_runs(result)]
+        assert names - {"luthier.champion", "Models"} <= set().union(*logged)
 
 
 def test_a_run_of_a_round_is_named_by_it(graph, tiny_bert, write_recipe):

@@ -206,7 +206,8 @@ def _reason(error: BaseException) -> str:
         root = deeper
     told = root if isinstance(root, OSError) else error
     lines = str(told).strip().splitlines() or [""]
-    return _without_password(f"{type(told).__name__}: {lines[0][:300]}")
+    checks = "access denied, check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; " if denied(error) else ""
+    return checks + _without_password(f"{type(told).__name__}: {lines[0][:300]}")
 
 
 def _without_password(text: str) -> str:

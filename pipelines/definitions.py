@@ -13,6 +13,7 @@ from assets.quantized_model import quantized_model
 from assets.raw_data import raw_data
 from pipelines.executor import executor
 from pipelines.jobs import compare_methods, finetune
+from pipelines.schedules import finetune_schedules
 from pipelines.sensors import close_ended_runs
 from resources.artifact_store import ArtifactStore
 from resources.home import dagster_port, luthier_home, mlflow_port, recipes_folder
@@ -20,6 +21,7 @@ from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
 home = str(luthier_home())
+recipes = RecipeBook(folder=str(recipes_folder()))
 tracking = Tracking(home=home, dagster_port=dagster_port(), mlflow_port=mlflow_port())
 
 defs = dg.Definitions(
@@ -35,9 +37,10 @@ defs = dg.Definitions(
         method_comparison,
     ],
     jobs=[finetune, compare_methods],
+    schedules=finetune_schedules(recipes),
     sensors=[close_ended_runs],
     resources={
-        "recipes": RecipeBook(folder=str(recipes_folder())),
+        "recipes": recipes,
         "artifacts": ArtifactStore(home=home),
         "tracking": tracking,
     },

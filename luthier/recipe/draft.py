@@ -34,6 +34,7 @@ class Draft:
         self.problems: list[Problem] = list(document.problems)
         self.layers = LayeredValues(document.values)
         self._override(overrides)
+        self.layers.spell_out("schedule", "cron")
         self.places = Places(path, document.lines, frozenset(self.layers.launched))
         self._refuse_name()
         self._fill_defaults()

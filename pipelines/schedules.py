@@ -18,11 +18,12 @@ log = logging.getLogger("luthier.schedules")
 TRIGGER = {"luthier/trigger": "schedule"}
 # What a person launches goes first.
 PRIORITY = {"dagster/priority": "-1"}
-WAITING = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
 
 
@@ -44,7 +45,7 @@ def finetune_schedule(recipe: str, cron: str, time_zone: str, *, apart: bool = F
     """Starts ``finetune`` for one recipe, unless the run before has not ended; ``apart`` makes its name its own."""
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        before = dg.RunsFilter(tags={"dagster/partition": recipe, **TRIGGER}, statuses=WAITING)
+        before = dg.RunsFilter(tags={"dagster/partition": recipe, **TRIGGER}, statuses=UNFINISHED)
         if context.instance.get_runs(before, limit=1):
             return dg.SkipReason(f"the scheduled run of {recipe} before this one has not ended")
         return dg.RunRequest(

@@ -1,11 +1,11 @@
-# make demo | setup | test | check | ui | bench | finetune RECIPE=name | compare RECIPE=name
+# make demo | setup | test | check | ui | bench | finetune RECIPE=name | tune RECIPE=name | compare RECIPE=name
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RECIPE ?= reviews
 
-.PHONY: setup demo finetune compare ui test check bench
+.PHONY: setup demo finetune tune compare ui test check bench
 
 setup: $(STAMP)
 
@@ -19,6 +19,9 @@ demo: setup
 
 finetune: setup
 	@$(BIN)/luthier run $(RECIPE)
+
+tune: setup
+	@$(BIN)/luthier tune $(RECIPE)
 
 compare: setup
 	@$(BIN)/luthier compare $(RECIPE)

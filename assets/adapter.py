@@ -21,6 +21,7 @@ from resources.tracking import Tracking
 
 if TYPE_CHECKING:
     from luthier.training.finetuning import FineTuning
+    from luthier.training.hyperparameters import Values
 
 CHECKS = [
     dg.AssetCheckSpec(
@@ -56,6 +57,7 @@ def deciding_versions() -> dict[str, str]:
     io_manager_key="artifacts",
     group_name="finetuning",
     kinds={"pytorch", "huggingface"},
+    pool="training",
     check_specs=CHECKS,
     # Of a process that was killed: the training goes on from its last checkpoint. A person's mistake is not retried.
     retry_policy=dg.RetryPolicy(max_retries=1),
@@ -73,26 +75,18 @@ def adapter(
     """The trained weights, an adapter or all weights of full fine-tuning: the best checkpoint, not the last."""
     from luthier.errors import ModelError, NonFiniteLossError, TrainingDivergedError
     from luthier.training.finetuning import finetune
+    from luthier.training.hyperparameters import read_hyperparameters
 
     record: dict[str, str | None] = {"dagster_run_id": context.run_id}
     try:
         with mistakes_explained():
             resolved = recipes.get(context.partition_key)
-            job = fine_tuning(
-                resolved.recipe.task, cleaned_splits, base_model, quantized_model, hyperparameters, artifacts
-            )
+            values = read_hyperparameters(hyperparameters.folder)
+            job = fine_tuning(resolved.recipe.task, values, cleaned_splits, base_model, quantized_model, artifacts)
             yield (advised := advice_result(job))
             if advised.severity == dg.AssetCheckSeverity.ERROR:
                 raise ModelError(str(advised.description), where="the settings cannot work")
-            inputs = {
-                "task": resolved.recipe.task,
-                "cleaned_splits": cleaned_splits.digest,
-                "base_model": base_model.digest,
-                "quantized_model": quantized_model.digest,
-                "hyperparameters": hyperparameters.digest,
-                "compute": asdict(job.compute),
-                "versions": deciding_versions(),
-            }
+            inputs = adapter_inputs(job, cleaned_splits, base_model, quantized_model, hyperparameters.digest)
             digest = artifacts.digest("adapter", inputs)
 
             def train(folder: Path) -> None:
@@ -143,22 +137,36 @@ def advice_result(job: "FineTuning") -> dg.AssetCheckResult:
     )
 
 
+def adapter_inputs(
+    job: "FineTuning", cleaned_splits: Artifact, base_model: Artifact, quantized_model: Artifact, hyperparameters: str
+) -> dict[str, Any]:
+    """What decides a training's weights: its digest is the adapter's."""
+    return {
+        "task": job.task.name,
+        "cleaned_splits": cleaned_splits.digest,
+        "base_model": base_model.digest,
+        "quantized_model": quantized_model.digest,
+        "hyperparameters": hyperparameters,
+        "compute": asdict(job.compute),
+        "versions": deciding_versions(),
+    }
+
+
 def fine_tuning(
     task: str,
+    values: "Values",
     cleaned_splits: Artifact,
     base_model: Artifact,
     quantized_model: Artifact,
-    hyperparameters: Artifact,
     artifacts: ArtifactStore,
 ) -> "FineTuning":
     """What the artifacts say is to be trained; tokenizes the rows unless that was done before."""
     from luthier.tasks import TASKS
     from luthier.training.compute import choose_compute
     from luthier.training.finetuning import FineTuning
-    from luthier.training.hyperparameters import read_hyperparameters
     from luthier.training.tokens import write_tokens
 
-    method, training, metric = read_hyperparameters(hyperparameters.folder)
+    method, training, metric = values
     head, most = head_of(task, cleaned_splits, base_model), training.max_length
     tokens = artifacts.obtain(
         "tokens",

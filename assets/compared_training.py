@@ -99,10 +99,8 @@ def trainings(
     artifacts: ArtifactStore,
 ) -> Trainings:
     """The trainings of a recipe's comparison; its rows are tokenized, unless that was done before."""
-    from luthier.training.hyperparameters import training_values, write_hyperparameters
+    from luthier.training.hyperparameters import values_of
 
-    hyperparameters = artifacts.obtain(
-        "hyperparameters", training_values(resolved), lambda folder: write_hyperparameters(resolved, folder)
-    )
-    tuning = fine_tuning(resolved.recipe.task, cleaned_splits, base_model, quantized_model, hyperparameters, artifacts)
+    values = values_of(resolved)
+    tuning = fine_tuning(resolved.recipe.task, values, cleaned_splits, base_model, quantized_model, artifacts)
     return Trainings(resolved, tuning, cleaned_splits, base_model, quantized_model, artifacts)

@@ -4,29 +4,34 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained, table
 from assets.partitions import recipe_partitions
+from assets.studies import FinishedStudy, finished_studies, setting_of
+from luthier.recipe.resolving import LAUNCH, ResolvedRecipe
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
 
-@dg.asset(partitions_def=recipe_partitions, io_manager_key="artifacts", group_name="finetuning", kinds={"json"})
+@dg.asset(
+    partitions_def=recipe_partitions,
+    io_manager_key="artifacts",
+    group_name="finetuning",
+    kinds={"json"},
+    # Of studies, those that were finished before are read; a run without one waits for none.
+    deps=["tuning_study"],
+)
 def hyperparameters(
     context: dg.AssetExecutionContext,
     base_model: Artifact,
+    cleaned_splits: Artifact,
     recipes: RecipeBook,
     artifacts: dg.ResourceParam[ArtifactStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    """The values the next training uses, with the origin of each."""
-    from luthier.training.hyperparameters import (
-        architecture_of_base,
-        suited_to,
-        training_values,
-        write_hyperparameters,
-    )
+    """The values the next training uses, with the origin of each: recipe, default, study and trial, or launch."""
+    from luthier.training.hyperparameters import described_values, training_values, write_hyperparameters
 
     with mistakes_explained():
-        resolved = suited_to(recipes.get(context.partition_key), architecture_of_base(base_model.facts))
+        resolved, study = tuned(context, cleaned_splits, base_model, recipes, artifacts)
         artifact = artifacts.obtain(
             "hyperparameters",
             training_values(resolved),
@@ -36,5 +41,42 @@ def hyperparameters(
         parent.log_params(resolved.flat())
         parent.log_text(resolved.as_yaml(), "recipe.yaml")
         parent.set_tags({"luthier.hyperparameters": artifact.digest})
-    rows = [{"name": n, "value": v["value"], "origin": v["origin"]} for n, v in artifact.facts["values"].items()]
-    return materialized(artifact, {"values": table(rows), "MLflow run": parent.link()})
+        if study is not None:
+            parent.set_tags({"luthier.study": study.result.study})
+    rows = [{"name": n, "value": v["value"], "origin": v["origin"]} for n, v in described_values(resolved).items()]
+    metadata = {
+        "values": table(rows),
+        "study": study.origin if study else "none for this data, base, method and recipe",
+        "MLflow run": parent.link(),
+    }
+    return materialized(artifact, metadata)
+
+
+def tuned(
+    context: dg.AssetExecutionContext,
+    cleaned_splits: Artifact,
+    base_model: Artifact,
+    recipes: RecipeBook,
+    artifacts: ArtifactStore,
+) -> tuple[ResolvedRecipe, FinishedStudy | None]:
+    """The recipe with the values of the best trial, if there was a study of it; values given at launch win."""
+    from luthier.training.hyperparameters import architecture_of_base, suited_to, with_values
+
+    architecture = architecture_of_base(base_model.facts)
+    resolved = suited_to(recipes.get(context.partition_key), architecture)
+    launched = {name for name, origin in resolved.origins.items() if origin == LAUNCH}
+    # A study that was itself launched with these values, else one of the recipe as it is written.
+    for asked in (resolved, suited_to(RecipeBook(folder=recipes.folder).get(context.partition_key), architecture)):
+        setting = setting_of(asked, cleaned_splits, base_model)
+        finished = finished_studies(context.instance, resolved.name, setting, artifacts)
+        if finished:
+            study = best_of(finished)
+            values = {name: v for name, v in study.best.items() if asked is resolved or name not in launched}
+            return with_values(resolved, values, study.origin), study
+    return resolved, None
+
+
+def best_of(finished: list[FinishedStudy]) -> FinishedStudy:
+    """The study with the best trial, the first of equals: a later round that found nothing better changes nothing."""
+    sign = 1 if finished[0].result.higher_is_better else -1
+    return max(finished, key=lambda study: (sign * (study.result.best.score or 0.0), -study.result.round))

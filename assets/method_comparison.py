@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     io_manager_key="artifacts",
     group_name="finetuning",
     kinds={"pytorch", "huggingface"},
+    pool="training",
 )
 def method_comparison(
     context: dg.AssetExecutionContext,

@@ -74,6 +74,19 @@ def run(
 
 
 @app.command()
+def tune(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
+    """Run one round of tuning for a recipe that was run before, and train with what it found."""
+    from pipelines.launch import launch
+    from pipelines.preflight import check_before_run
+    from pipelines.summary import print_summary
+
+    resolved = check_before_run(recipe, overrides)
+    ended = launch(recipe, overrides=overrides, job="retune")
+    _require_success(ended)
+    print_summary(resolved, ended, console)
+
+
+@app.command()
 def data(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
     """Make a recipe's splits and show them: labels, lengths, leaks, what was rejected and why."""
     import dagster as dg

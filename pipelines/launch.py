@@ -57,10 +57,12 @@ def launch(
     *,
     overrides: Sequence[str] = (),
     selection: Sequence[dg.AssetKey] | None = None,
-    job: Literal["finetune", "compare_methods"] = "finetune",
+    job: Literal["finetune", "retune", "compare_methods"] = "finetune",
 ) -> Launch:
     """Runs a job for one recipe, or the ``selection`` of it, shows it, and waits for its end."""
-    from pipelines.definitions import compare_methods_job, finetune_job, tracking
+    from pipelines.definitions import compare_methods_job, finetune_job, retune_job, tracking
+
+    jobs = {"finetune": finetune_job, "retune": retune_job, "compare_methods": compare_methods_job}
 
     if psutil.cpu_percent(interval=0.5) > BUSY_PERCENT:
         yield_shared_cores()
@@ -78,7 +80,7 @@ def launch(
         began = time.time()
         with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
             result = dg.execute_job(
-                dg.reconstructable(finetune_job if job == "finetune" else compare_methods_job),
+                dg.reconstructable(jobs[job]),
                 instance=instance,
                 run_config=run_config,
                 tags=tags,

@@ -1,34 +1,11 @@
-"""Processes, told apart by number and time of creation, since numbers are used again."""
+"""Tags that name a process, on runs of MLflow and of Dagster."""
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import psutil
 
-# Seconds by which two readings of the same creation time, or of a clock, may differ.
-TOLERANCE = 2.0
-
-
-@dataclass(frozen=True)
-class ProcessIdentity:
-    """A process of this host. Created at ``started``, or no later than ``seen``."""
-
-    pid: int
-    started: float | None = None
-    seen: float | None = None
-
-    def alive(self) -> bool:
-        try:
-            process = psutil.Process(self.pid)
-            created, status = process.create_time(), process.status()
-        except psutil.NoSuchProcess:
-            return False
-        if status == psutil.STATUS_ZOMBIE:
-            return False
-        if self.started is not None:
-            return abs(created - self.started) <= TOLERANCE
-        return self.seen is None or created <= self.seen + TOLERANCE
+from luthier.process_identity import ProcessIdentity
 
 
 def process_tags(separator: str = ".") -> dict[str, str]:

@@ -9,9 +9,10 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.runs import SqliteRunStorage
 
+from luthier.process_identity import ProcessIdentity
 from resources.journal import RunStart
 from resources.synchronizer import sync_journals
-from resources.tracking_process import ProcessIdentity, tagged_process
+from resources.tracking_process import tagged_process
 from resources.tracking_store import TrackingStore, Unreachable
 
 log = logging.getLogger("luthier.tracking")

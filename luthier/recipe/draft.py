@@ -14,6 +14,8 @@ from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe, TrainingSection
+from luthier.recipe.search_space import SearchSpace
+from luthier.recipe.tuning_section import TuningSection
 from luthier.recipe.validation import problems_of, without_errors
 from luthier.tasks import TASKS, Task
 from luthier.tasks.metric import METRICS, Metric
@@ -33,7 +35,10 @@ class Draft:
         document = read_document(path)
         self.problems: list[Problem] = list(document.problems)
         self.layers = LayeredValues(document.values)
+        # Before and after: a launch may replace the text, or set a time zone beside it.
+        self.layers.spell_out("schedule", "cron")
         self._override(overrides)
+        self.layers.spell_out("schedule", "cron")
         self.places = Places(path, document.lines, frozenset(self.layers.launched))
         self._refuse_name()
         self._fill_defaults()
@@ -45,6 +50,8 @@ class Draft:
             self.add(base_model_problems(base, self.places))
         if method := self.method:
             self.add(method_problems(method, self.training, self.base_model, self.places))
+            if tuning := self._section("tuning", TuningSection):
+                self.add(SearchSpace(tuning, method, self.training, self.places).problems)
 
     @property
     def data(self) -> DataSection | None:

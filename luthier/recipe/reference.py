@@ -48,8 +48,8 @@ def recipe_reference() -> str:
             for kind, reference in schema["discriminator"]["mapping"].items():
                 fields = _fields(_referred(reference, root), root, f"{name}.")
                 parts.append(_section(f"{name}: {{kind: {kind}}}", fields, level=3))
-        elif "$ref" in schema:
-            section = _referred(schema["$ref"], root)
+        elif reference := _section_reference(schema):
+            section = _referred(reference, root)
             # Pydantic leaves a description out beside a reference that has the same.
             text = schema.get("description") or section["description"]
             parts.append(_section(name, _fields(section, root, f"{name}."), text=text))
@@ -62,6 +62,11 @@ def _fields(section: Schema, root: Schema, prefix: str) -> Iterator[Field]:
             yield from _fields(_referred(schema["$ref"], root), root, f"{prefix}{name}.")
         else:
             yield Field(f"{prefix}{name}", schema, name in section.get("required", ()))
+
+
+def _section_reference(schema: Schema) -> str | None:
+    """Where a section is described, also one that may be a text instead."""
+    return next((branch["$ref"] for branch in [schema, *schema.get("anyOf", [])] if "$ref" in branch), None)
 
 
 def _referred(reference: str, root: Schema) -> Schema:

@@ -35,6 +35,16 @@ MARGIN = 0.25
 
 
 @dataclass(frozen=True)
+class Needs:
+    """Bytes of the process, or of the accelerator, at its peak; bytes on disk. As in ``Estimate``."""
+
+    memory_bytes: int
+    disk_bytes: int
+    present: int
+    parts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Bytes of the process, or of the accelerator, at its peak; seconds if every epoch is run; bytes on disk.
 
@@ -50,6 +60,16 @@ class Estimate:
 
 def estimate_training(trainer: SummedLossTrainer) -> Estimate:
     """Memory, time and disk of a training that is about to begin.
+
+    Raises:
+        ResourceError: there is not enough memory or disk.
+    """
+    needs = estimate_needs(trainer)
+    return Estimate(needs.memory_bytes, _seconds(trainer, speed(trainer)), needs.disk_bytes, needs.present, needs.parts)
+
+
+def estimate_needs(trainer: SummedLossTrainer) -> Needs:
+    """What ``estimate_training`` says, without the time: two forward passes and no more.
 
     Raises:
         ResourceError: there is not enough memory or disk.
@@ -73,7 +93,7 @@ def estimate_training(trainer: SummedLossTrainer) -> Estimate:
     # One more checkpoint is written before the oldest goes; then the output.
     disk = (CHECKPOINTS + 1) * (trained + parts["optimizer"]) + trained
     require_room(memory - present, disk, job.compute.device, Path(trainer.args.output_dir))
-    return Estimate(memory, _seconds(trainer, speed(trainer)), disk, present, parts)
+    return Needs(memory, disk, present, parts)
 
 
 def require_weights_fit(job: FineTuning) -> None:

@@ -50,10 +50,7 @@ def in_fresh_process(work: Work[Result], *, on_metrics: MetricsSink) -> Result:
 
 
 def _answer(receiving: Connection, on_metrics: MetricsSink) -> Any:
-    receivers: Mapping[str, Callable[..., object]] = {
-        "metrics": on_metrics,
-        "line": lambda name, level, text: logging.getLogger(name).log(level, "%s", text),
-    }
+    receivers: Mapping[str, Callable[..., object]] = {"metrics": on_metrics, "line": repeat_line}
     while True:
         kind, *content = receiving.recv()
         if kind in receivers:
@@ -65,28 +62,38 @@ def _answer(receiving: Connection, on_metrics: MetricsSink) -> Any:
 
 
 def _serve(sending: Connection, work: Work[Any]) -> None:
-    _end_with_parent()
-    luthier = logging.getLogger("luthier")
-    luthier.setLevel(logging.INFO)
-    luthier.addHandler(_Lines(sending))
+    end_with_parent()
+    send_lines(sending)
     try:
-        sending.send(("result", work(on_metrics=partial(_send_metrics, sending))))
+        sending.send(("result", work(on_metrics=partial(send_metrics, sending))))
     except LuthierError as error:
         sending.send(("mistake", error))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Where the process that waits for the result is killed, this one would work on for nobody (Linux: prctl(2))."""
     if platform.system() == "Linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _send_metrics(sending: Connection, values: Mapping[str, float], step: int) -> None:
+def send_metrics(sending: Connection, values: Mapping[str, float], step: int) -> None:
     sending.send(("metrics", dict(values), step))
 
 
-class _Lines(logging.Handler):
-    """Sends the text of each record."""
+def send_lines(sending: Connection) -> None:
+    """From now on the library's log lines arrive where ``repeat_line`` is called with them."""
+    luthier = logging.getLogger("luthier")
+    luthier.setLevel(logging.INFO)
+    luthier.addHandler(Lines(sending))
+
+
+def repeat_line(name: str, level: int, text: str) -> None:
+    """Logs a line that another process sent."""
+    logging.getLogger(name).log(level, "%s", text)
+
+
+class Lines(logging.Handler):
+    """Sends the text of each record to the process that waits for the result."""
 
     def __init__(self, sending: Connection) -> None:
         super().__init__()

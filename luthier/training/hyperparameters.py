@@ -15,6 +15,9 @@ from luthier.recipe.schema import TrainingSection
 
 SECTIONS = ("method", "training")
 
+# The method, the training section and the metric that picks the best checkpoint.
+Values = tuple[Method, TrainingSection, str]
+
 
 def architecture_of_base(facts: Mapping[str, Any]) -> Architecture:
     """Which half of a transformer a base model is, or both, by the facts of its snapshot."""
@@ -40,24 +43,51 @@ def suited_to(resolved: ResolvedRecipe, architecture: Architecture) -> ResolvedR
     )
 
 
+def with_values(resolved: ResolvedRecipe, values: Mapping[str, Any], origin: str) -> ResolvedRecipe:
+    """The recipe with other values of ``method`` and ``training``, by dotted field."""
+    if not values:
+        return resolved
+    given: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for field, value in values.items():
+        section, name = field.split(".")
+        given[section][name] = value
+    recipe = resolved.recipe
+    method = TypeAdapter(Method).validate_python({**recipe.method.model_dump(), **given["method"]})
+    training = TrainingSection.model_validate({**recipe.training.model_dump(), **given["training"]})
+    return replace(
+        resolved,
+        recipe=recipe.model_copy(update={"method": method, "training": training}),
+        origins={**resolved.origins, **dict.fromkeys(values, origin)},
+    )
+
+
+def values_of(resolved: ResolvedRecipe) -> Values:
+    """What one training of the recipe uses."""
+    return resolved.recipe.method, resolved.recipe.training, resolved.recipe.evaluation.metric
+
+
 def training_values(resolved: ResolvedRecipe) -> dict[str, Any]:
     """The sections of a recipe that decide a training, and the metric that picks the best checkpoint."""
     recipe = resolved.recipe.model_dump(mode="json")
     return {**{section: recipe[section] for section in SECTIONS}, "metric": recipe["evaluation"]["metric"]}
 
 
-def write_hyperparameters(resolved: ResolvedRecipe, folder: Path) -> None:
-    """Writes ``hyperparameters.json`` (to train with) and ``facts.json`` (flat, with origins)."""
-    (folder / "hyperparameters.json").write_text(json.dumps(training_values(resolved), indent=2))
-    values = {
+def described_values(resolved: ResolvedRecipe) -> dict[str, dict[str, Any]]:
+    """Each value by its dotted field, with where it came from."""
+    return {
         name: {"value": value, "origin": resolved.origins[name]}
         for name, value in resolved.flat().items()
         if name.partition(".")[0] in SECTIONS or name == "evaluation.metric"
     }
-    (folder / "facts.json").write_text(json.dumps({"values": values}, indent=2))
 
 
-def read_hyperparameters(folder: Path) -> tuple[Method, TrainingSection, str]:
+def write_hyperparameters(resolved: ResolvedRecipe, folder: Path) -> None:
+    """Writes ``hyperparameters.json`` (to train with) and ``facts.json`` (flat, with origins)."""
+    (folder / "hyperparameters.json").write_text(json.dumps(training_values(resolved), indent=2))
+    (folder / "facts.json").write_text(json.dumps({"values": described_values(resolved)}, indent=2))
+
+
+def read_hyperparameters(folder: Path) -> Values:
     """The method, the training section and the metric, as they were written."""
     values = json.loads((folder / "hyperparameters.json").read_text())
     method = TypeAdapter(Method).validate_python(values["method"])

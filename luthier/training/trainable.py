@@ -43,13 +43,18 @@ def _require_positions(job: FineTuning) -> None:
         )
 
 
-def trainable_model(job: FineTuning) -> torch.nn.Module:
-    """The base with its head and the method attached."""
+def untrained_model(job: FineTuning) -> torch.nn.Module:
+    """The base with its head. Nothing that chance decides may come between this and ``trainable_model``."""
     compute = job.compute
     model = load_model(job.model, job.head, dtype=compute.dtype, attention=compute.attention, seed=job.training.seed)
     if job.training.dropout == "adapter":
         silence_dropout(model)
-    model = job.method.attach(model, job.head)
+    return model
+
+
+def trainable_model(job: FineTuning, untrained: torch.nn.Module | None = None) -> torch.nn.Module:
+    """The base with its head and the method attached; ``untrained`` is used up by it."""
+    model = job.method.attach(untrained_model(job) if untrained is None else untrained, job.head)
     if job.continued is not None:
         job.method.continue_from(model, job.continued)
     return model

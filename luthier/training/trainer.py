@@ -115,6 +115,12 @@ class SummedLossTrainer(Trainer):
             self._score_training_rows(self.train_sample)
         return metrics
 
+    def validation_score(self) -> float:
+        """The score of the weights as they are now, which leaves no trace in what training does."""
+        with torch.random.fork_rng():
+            found = self.evaluation_loop(self.get_eval_dataloader(), "validation", metric_key_prefix="eval")
+        return found.metrics[f"eval_{self.job.selection_metric}"]
+
     def _score_training_rows(self, sample: datasets.Dataset) -> None:
         of_validation = self.compute_metrics
         self.compute_metrics = partial(validation_scores, self.job, sample)

@@ -1,52 +1,22 @@
 """The real pages: servers on free ports, a recipe materialized by clicking, and its run found in MLflow's page."""
 
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import Pages
+
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-START_SECONDS = 180
 RUN_MILLISECONDS = 300_000
 
 
-@dataclass(frozen=True)
-class Pages:
-    dagster: str
-    mlflow: str
-    process: subprocess.Popen
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_served(url: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "luthier ui ended"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            continue
-    raise AssertionError(f"{url} is not served")
-
-
 @pytest.fixture
-def pages(project: Path, tiny_bert: Path, write_recipe) -> Iterator[Pages]:
+def pages(project: Path, tiny_bert: Path, write_recipe, serve: Callable[[], Pages]) -> Pages:
     write_recipe(
         base=tiny_bert,
         method="{kind: full}",
@@ -54,18 +24,7 @@ def pages(project: Path, tiny_bert: Path, write_recipe) -> Iterator[Pages]:
         "early_stopping: {patience: 20}}",
         evaluation="{metric: accuracy, target: 0.1}",
     )
-    ports = free_port(), free_port()
-    command = [sys.executable, "-c", "from pipelines.cli import main; main()", "ui"]
-    command += ["--dagster-port", str(ports[0]), "--mlflow-port", str(ports[1])]
-    process = subprocess.Popen(command, env=os.environ, start_new_session=True)
-    found = Pages(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}", process)
-    try:
-        wait_until_served(f"{found.dagster}/server_info", process)
-        wait_until_served(f"{found.mlflow}/health", process)
-        yield found
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
+    return serve()
 
 
 def test_a_recipe_materialized_by_clicking_is_found_in_mlflow_and_one_ctrl_c_stops_both(pages, chromium, tmp_path):

@@ -109,4 +109,4 @@ def _identity(value: Any) -> str:
 
 def _tick_text(value: float) -> str:
     """``0.001``, ``1e-05``, ``2,000``"""
-    return f"{value:,g}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

@@ -104,7 +104,7 @@ def scale_scores(axes: "Axes", result: StudyResult, scores: Sequence[float]) -> 
     if far_apart(result, scores):
         axes.set_yscale("log")
         axes.set_ylim(low / 1.25, high * 1.25)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         return

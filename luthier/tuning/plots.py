@@ -81,6 +81,8 @@ def _draw_own(axes: "Axes", result: StudyResult) -> None:
         ha="right",
         va="top" if below else "bottom",
         color=PALETTE["muted"],
+        bbox={"facecolor": PALETTE["paper"], "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+        zorder=4,
     )
 
 
@@ -103,6 +105,7 @@ def importances_picture(result: StudyResult, form: Form = "svg") -> bytes:
         axes.set_xlim(0, 1.08 * max(share for _, share in ranked) or 1)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
+        axes.grid(visible=False)
         axes.set_title("Share of the scores' differences that a field explains")
         return rendered(figure, form)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.wording import metric_name
 from luthier.tuning.axis import Axis, ChoiceAxis, NumberAxis, axis_of
 from luthier.tuning.drawing import WIDTH, Drawn, drawn, far_apart, legend, scale_scores, score_title
 from luthier.tuning.result import StudyResult
@@ -44,7 +45,8 @@ def parallel_picture(result: StudyResult, form: Form = "svg") -> bytes:
             axes.plot(range(len(places) + 1), [*places, scores.place(found.score)], **found.line)
         for column, axis in enumerate([*axes_of, scores]):
             _draw_axis(axes, column, axis, absent=column < len(absent) and absent[column])
-        names = [*short_names(d.field for d in result.space).values(), score_title(result).lower()]
+        fields = short_names(dimension.field for dimension in result.space).values()
+        names = [*(name.replace(".", " ") for name in fields), f"validation {metric_name(result.metric)}"]
         axes.set_xticks(range(len(names)), [_wrapped(name, len(names)) for name in names])
         axes.tick_params(axis="x", length=0, labelcolor=PALETTE["ink"])
         axes.set_yticks([])
@@ -100,7 +102,11 @@ def _draw_axis(axes: "Axes", column: int, axis: Axis, *, absent: bool) -> None:
 
 
 def _wrapped(name: str, columns: int) -> str:
-    return "\n".join(textwrap.wrap(name.replace("_", " "), max(9, 88 // columns)))
+    return "\n".join(_lines(name, max(9, 88 // columns)))
+
+
+def _lines(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text.replace("_", " "), width, break_long_words=False, break_on_hyphens=False)
 
 
 def slices_picture(result: StudyResult, form: Form = "svg") -> bytes:
@@ -138,4 +144,4 @@ def _draw_slice(axes: "Axes", dimension: Dimension, trials: Sequence[Drawn], nam
     axes.set_xlim(-0.05, 1.05)
     condition = condition_text(dimension)
     label = name.replace("_", " ")
-    axes.set_xlabel("\n".join([label, *textwrap.wrap(condition, 38)]) if condition else label, color=PALETTE["ink"])
+    axes.set_xlabel("\n".join([label, *_lines(condition, 38)]) if condition else label, color=PALETTE["ink"])

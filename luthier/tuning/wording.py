@@ -7,17 +7,18 @@ from typing import Any
 
 from luthier.comparison.wording import duration
 from luthier.evaluation.wording import listed, metric_name, number, places
-from luthier.recipe.resolving import RECIPE
 from luthier.tuning.result import StudyResult, TrialResult
 from luthier.tuning.space import Dimension
 
+# How the trial that has them is called.
+OWN = "the recipe"
 STATES = ("complete", "pruned", "failed", "killed", "running")
 ABSENT = "–"
 
 
 def own_trial(result: StudyResult) -> TrialResult | None:
     """The trial of the recipe's own values, if there is one; of several the one that came furthest."""
-    own = [trial for trial in result.trials if trial.origin == RECIPE]
+    own = [trial for trial in result.trials if trial.origin == OWN]
     return min(own, key=lambda trial: (trial.state != "complete", trial.score is None), default=None)
 
 
@@ -130,7 +131,7 @@ def trial_value(trial: TrialResult, field: str) -> str:
 
 
 def searched_text(dimension: Dimension) -> str:
-    """``1e-05 to 0.01, log``, ``4, 8 or 16, where method.init is true``"""
+    """``1e-05 to 0.01, log``, ``4, 8 or 16, where init is true``"""
     if dimension.is_range:
         text = f"{value_text(dimension.low)} to {value_text(dimension.high)}"
         text += ", log" if dimension.log else ""
@@ -141,8 +142,8 @@ def searched_text(dimension: Dimension) -> str:
 
 
 def condition_text(dimension: Dimension) -> str:
-    """``where method.init is true``; empty where there is no condition."""
-    conditions = [f"{field} is {either(values)}" for field, values in dimension.when.items()]
+    """``where init is true``; empty where there is no condition."""
+    conditions = [f"{_short(field)} is {either(values)}" for field, values in dimension.when.items()]
     return f"where {' and '.join(conditions)}" if conditions else ""
 
 
@@ -155,9 +156,13 @@ def either(values: Iterable[Any]) -> str:
 def short_names(fields: Iterable[str]) -> dict[str, str]:
     """Each dotted field without its section, where no other is then called so."""
     names = list(fields)
-    short = {field: field.partition(".")[2] or field for field in names}
+    short = {field: _short(field) for field in names}
     counts = Counter(short.values())
     return {field: short[field] if counts[short[field]] == 1 else field for field in names}
+
+
+def _short(field: str) -> str:
+    return field.partition(".")[2] or field
 
 
 def trial_rows(result: StudyResult) -> list[dict[str, str]]:

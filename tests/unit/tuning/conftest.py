@@ -35,7 +35,7 @@ def trial_result(number: int, score: float | None = 0.8, **changed: Any) -> Tria
         "steps": STEPS,
         "max_steps": STEPS,
         "seconds": 12.5,
-        "origin": "sampler",
+        "origin": "the sampler",
         "diagnosis": "fit",
         "failure": None if score is not None else "it broke",
     }
@@ -85,7 +85,7 @@ def _trial(number: int, space: Sequence[Dimension], generator: random.Random) ->
     curve = tuple(
         (step, round(end - 0.25 * math.exp(-step / 25) + generator.gauss(0, 0.004), 5)) for step in range(10, 121, 10)
     )
-    origin = {0: "recipe", 1: "champion"}.get(number, "sampler")
+    origin = {0: "the recipe", 1: "the champion"}.get(number, "the sampler")
     if number and number % 7 == 5:
         failure = "training.batch_size: it ran out of memory\nremedy: a smaller batch"
         return trial_result(number, None, values=values, steps=3, origin=origin, diagnosis=None, failure=failure)
@@ -145,7 +145,7 @@ ODD: dict[str, Callable[[], StudyResult]] = {
     ),
     "all scores equal": lambda: study_of(*(trial_result(n, 0.5, curve=((40, 0.5), (120, 0.5))) for n in range(6))),
     "all scores zero": lambda: study_of(*(trial_result(n, 0.0, curve=((40, 0.0),)) for n in range(3))),
-    "one trial": lambda: study_of(trial_result(0, 0.5, curve=((120, 0.5),), origin="recipe")),
+    "one trial": lambda: study_of(trial_result(0, 0.5, curve=((120, 0.5),), origin="the recipe")),
     "one trial without a curve": lambda: study_of(trial_result(3, 0.5, curve=())),
     "perplexity": lambda: lower_is_better(searched(12)),
     "perplexity, one far off": lambda: lower_is_better(searched(12), 3.0),
@@ -157,7 +157,7 @@ ODD: dict[str, Callable[[], StudyResult]] = {
         space=(Dimension("method.target_modules", choices=(["query", "value"], None, True, 1, "$x$ <b>")),),
     ),
     "own value outside of the space": lambda: study_of(
-        trial_result(0, 0.7, values={"training.learning_rate": 0.5, "method.r": 3}, origin="recipe"),
+        trial_result(0, 0.7, values={"training.learning_rate": 0.5, "method.r": 3}, origin="the recipe"),
         trial_result(1, 0.8, values={"training.learning_rate": 1e-4, "method.r": 8}),
         space=(RATE, RANK),
     ),

@@ -23,7 +23,7 @@ WEAKEST, STRONGEST = 0.25, 0.95
 
 @dataclass(frozen=True)
 class Drawn:
-    """A trial that has a score, and how it is drawn: the best stands out, the better the stronger, pruned ones faint."""
+    """A trial that has a score, and how it looks: the best stands out, the better the stronger, pruned ones faint."""
 
     trial: TrialResult
     score: float

@@ -11,6 +11,8 @@ from luthier.tuning.wording import own_trial, score_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+CROSS: dict[str, Any] = {"marker": "x", "linestyle": "none", "color": PALETTE["muted"], "markersize": 5}
+
 
 def history_picture(result: StudyResult, form: Form = "svg") -> bytes:
     """The score of each trial by its number, the best so far as a line, and the score of the recipe's own values."""
@@ -33,22 +35,13 @@ def history_picture(result: StudyResult, form: Form = "svg") -> bytes:
         axes.set_xlim(first - room, last + room)
         _draw_own(axes, result)
         unscored = [trial.number for trial in result.trials if trial.score is None]
-        axes.plot(
-            unscored,
-            [0.02] * len(unscored),
-            marker="x",
-            linestyle="none",
-            color=PALETTE["muted"],
-            markersize=5,
-            transform=axes.get_xaxis_transform(),
-        )
+        axes.plot(unscored, [0.02] * len(unscored), transform=axes.get_xaxis_transform(), **CROSS)
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
         axes.set_xlabel("trial")
         axes.set_title(score_title(result))
         extra: list[Any] = [Line2D([], [], color=PALETTE["ink"], linewidth=1.1, label="best so far")]
         if unscored:
-            cross = {"marker": "x", "linestyle": "none", "color": PALETTE["muted"], "markersize": 5}
-            extra.append(Line2D([], [], label="no score", **cross))
+            extra.append(Line2D([], [], label="no score", **CROSS))
         legend(axes, trials, lines=False, last=extra)
         return rendered(figure, form)
 
@@ -122,11 +115,10 @@ def curves_picture(result: StudyResult, form: Form = "svg") -> bytes:
         axes = figure.subplots()
         for found in trials:
             steps, scores = zip(*found.trial.curve, strict=True)
-            dots = {"marker": "o", "markersize": 3} if not found.pruned else {}
+            dots: dict[str, Any] = {} if found.pruned else {"marker": "o", "markersize": 3}
             axes.plot(steps, scores, **found.line, **dots)
             if found.pruned:
-                cross = {"marker": "x", "markersize": 5, "color": found.colour, "zorder": found.order}
-                axes.plot(steps[-1], scores[-1], **cross)
+                axes.plot(steps[-1], scores[-1], zorder=found.order, **CROSS)
         scale_scores(axes, result, [score for found in trials for _, score in found.trial.curve])
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))

@@ -3,7 +3,7 @@
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
 from luthier.evaluation.wording import metric_name
@@ -42,7 +42,9 @@ def parallel_picture(result: StudyResult, form: Form = "svg") -> bytes:
                 place = _place(axis, found, dimension.field)
                 absent[column] |= place is None
                 places.append(ABSENT_PLACE if place is None else place + _shift(axis, row, len(trials)))
-            axes.plot(range(len(places) + 1), [*places, scores.place(found.score)], **found.line)
+            end = scores.place(found.score)
+            assert end is not None
+            axes.plot(range(len(places) + 1), [*places, end], **found.line)
         for column, axis in enumerate([*axes_of, scores]):
             _draw_axis(axes, column, axis, absent=column < len(absent) and absent[column])
         fields = short_names(dimension.field for dimension in result.space).values()
@@ -139,7 +141,7 @@ def _draw_slice(axes: "Axes", dimension: Dimension, trials: Sequence[Drawn], nam
             axes.plot(place + _shift(axis, row, len(trials)), found.score, **found.dot)
     places, texts = zip(*axis.ticks, strict=True)
     crowded = sum(len(text) + 2 for text in texts) > (100 if wide else 34)
-    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
     axes.set_xticks(places, texts, **turned)
     axes.set_xlim(-0.05, 1.05)
     condition = condition_text(dimension)

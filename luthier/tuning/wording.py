@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from luthier.comparison.wording import duration
-from luthier.evaluation.wording import listed, metric_name, number, places
+from luthier.evaluation.wording import listed, metric_name, places
 from luthier.tuning.result import StudyResult, TrialResult
 from luthier.tuning.space import Dimension
 
@@ -105,10 +105,9 @@ def score_text(result: StudyResult, trial: TrialResult) -> str:
     """The trial's score, with the decimals that this study needs."""
     if trial.score is None:
         return ABSENT
-    digits = score_digits(result)
-    # A score of another size than the best has its own decimals: 20.1 beside 12,345.
-    own = places(result.metric, trial.score)
-    return f"{trial.score:,.{digits}f}" if own >= digits else number(result.metric, trial.score)
+    more = score_digits(result) - places(result.metric, result.best.score or 0.0)
+    # A score of another size than the best has decimals of its own: 20.1 beside 12,345.
+    return f"{trial.score:,.{places(result.metric, trial.score) + more}f}"
 
 
 def steps_text(trial: TrialResult) -> str:
@@ -173,11 +172,11 @@ def trial_rows(result: StudyResult) -> list[dict[str, str]]:
             "trial": str(trial.number),
             "origin": trial.origin,
             "state": trial.state,
-            **{names[field]: trial_value(trial, field) for field in names},
             metric: score_text(result, trial),
             "steps": steps_text(trial),
             "pruned at": f"{trial.steps:,}" if trial.state == "pruned" else ABSENT,
             "time": duration(trial.seconds),
+            **{names[field]: trial_value(trial, field) for field in names},
             "diagnosis": trial.diagnosis or ABSENT,
             "failure": trial.failure or ABSENT,
         }

@@ -108,7 +108,9 @@ def _value(dimension: Dimension, generator: random.Random) -> Any:
     if not dimension.is_range:
         return generator.choice(dimension.choices)
     low, high = dimension.low or 0.0, dimension.high or 0.0
-    value = math.exp(generator.uniform(math.log(low), math.log(high))) if dimension.log else generator.uniform(low, high)
+    value = (
+        math.exp(generator.uniform(math.log(low), math.log(high))) if dimension.log else generator.uniform(low, high)
+    )
     return round(value) if dimension.integer else value
 
 
@@ -152,7 +154,9 @@ ODD: dict[str, Callable[[], StudyResult]] = {
     "lists, null, true beside 1": lambda: study_of(
         *(
             trial_result(n, 0.7 + n / 100, values={"method.target_modules": value})
-            for n, value in enumerate((["query", "value"], None, True, 1, "$x$ <b>", ["query", "value", "key", "dense"]))
+            for n, value in enumerate(
+                (["query", "value"], None, True, 1, "$x$ <b>", ["query", "value", "key", "dense"])
+            )
         ),
         space=(Dimension("method.target_modules", choices=(["query", "value"], None, True, 1, "$x$ <b>")),),
     ),

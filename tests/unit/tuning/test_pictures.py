@@ -1,5 +1,6 @@
 import re
 import warnings
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -83,7 +84,7 @@ def test_numbers_lie_where_their_logarithm_does_and_ticks_apart() -> None:
     assert axis.place(0) is axis.place("auto") is axis.place(True) is None
     for found in (axis, NumberAxis(3, 64, log=True, integer=True), NumberAxis(0.13, 0.97), NumberAxis(5, 5)):
         places = [place for place, _ in found.ticks]
-        assert all(after - before > 0.1 for before, after in zip(places, places[1:], strict=False))
+        assert all(after - before > 0.1 for before, after in pairwise(places))
         assert found.ticks[0][1] == f"{found.low:g}" and found.ticks[-1][1] == f"{found.high:g}"
 
 

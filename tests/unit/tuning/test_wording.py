@@ -69,8 +69,8 @@ def test_own_values_that_were_not_trained_to_the_end_are_no_measure(own, said: s
 
 def test_scores_that_differ_do_not_read_alike() -> None:
     study = study_of(trial_result(0, 0.86142, origin="the recipe"), trial_result(1, 0.86148))
-    assert headline(study).startswith("Best validation accuracy 0.86148 in trial 1 of 2")
-    assert headline(study).endswith("had 0.86142.")
+    assert headline(study).startswith("Best validation accuracy 0.8615 in trial 1 of 2")
+    assert headline(study).endswith("had 0.8614.")
     assert score_text(study, trial_result(2, None)) == "–"
     low = lower_is_better(study_of(OWN, trial_result(1, 0.9)))
     assert headline(low) == "Best validation perplexity 3.69 in trial 1 of 2; the recipe's own values had 10.9."

@@ -96,8 +96,10 @@ def _type(schema: Schema) -> str:
     if "const" in schema or "enum" in schema:
         return _choices(schema.get("enum") or [schema["const"]])
     if schema["type"] == "array":
-        least = schema.get("minItems", 0)
-        return f"list of {_type(schema['items'])}" + (f", at least {least}" if least > 1 else "")
+        least, items = schema.get("minItems", 0), schema["items"]
+        return f"list of {_type(items) if items else 'values'}" + (f", at least {least}" if least > 1 else "")
+    if "properties" in schema:
+        return f"`{{{', '.join(schema['properties'])}}}`"
     if schema["type"] == "object":
         return f"mapping of text to {_type(schema['additionalProperties'])}"
     bounds = [f"{sign} {_shown(schema[name])}" for name, sign in BOUNDS.items() if name in schema]
@@ -135,6 +137,8 @@ def _shown(value: Any) -> str:
         return format(Decimal(str(value)).normalize(), "f")
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
+    if value == {}:
+        return "{}"
     return str(value)
 
 

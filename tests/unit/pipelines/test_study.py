@@ -11,7 +11,7 @@ from assets.study_description import described_study
 from luthier.errors import LuthierError
 from luthier.tuning.report import write_study
 from pipelines.results import newest_study
-from tests.unit.tuning.conftest import ODD, searched, study_of, trial_result
+from tests.unit.tuning.made_studies import ODD, searched, study_of, trial_result
 
 
 def recorded(instance: dg.DagsterInstance, folder: Path, study, recipe: str = "tiny") -> None:

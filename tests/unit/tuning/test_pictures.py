@@ -13,7 +13,7 @@ from luthier.tuning.plots import curves_picture, history_picture
 from luthier.tuning.result import StudyResult
 from luthier.tuning.space import Dimension
 from luthier.tuning.space_plots import parallel_picture, slices_picture
-from tests.unit.tuning.conftest import HOSTILE, RATE, lower_is_better, searched, study_of, trial_result
+from tests.unit.tuning.made_studies import HOSTILE, RATE, lower_is_better, searched, study_of, trial_result
 
 SVG = "{http://www.w3.org/2000/svg}"
 

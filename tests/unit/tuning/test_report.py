@@ -14,7 +14,7 @@ from luthier.tuning.result import StudyResult
 from luthier.tuning.space import Dimension
 from luthier.tuning.terminal import print_study
 from tests.html_page import Page
-from tests.unit.tuning.conftest import HOSTILE, ODD, searched, study_of, trial_result
+from tests.unit.tuning.made_studies import HOSTILE, ODD, searched, study_of, trial_result
 
 REVISIONS = ("the best rate lay at the edge: up to 0.03",)
 

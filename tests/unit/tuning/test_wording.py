@@ -14,7 +14,7 @@ from luthier.tuning.wording import (
     value_rows,
     value_text,
 )
-from tests.unit.tuning.conftest import RATE, lower_is_better, study_of, trial_result
+from tests.unit.tuning.made_studies import RATE, lower_is_better, study_of, trial_result
 
 OWN = trial_result(0, 0.846, origin="the recipe")
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.incumbent import registered_champion
 from assets.materialization import materialized, mistakes_explained
 from assets.partitions import recipe_partitions
 from assets.training_origin import head_of, origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
-from resources.tracking import Tracking
+from resources.tracking import ADAPTER_TAG, DIGEST_TAG, REPORT_TAG, Tracking
+
+if TYPE_CHECKING:
+    from luthier.evaluation.promotion import Promotion
+    from luthier.evaluation.report import EvaluationReport
 
 
 @dg.asset(
@@ -28,25 +34,21 @@ def deployed_artifact(
     artifacts: dg.ResourceParam[ArtifactStore],
     tracking: Tracking,
 ) -> Iterator[dg.MaterializeResult]:
-    """The merged, packaged, parity-checked and registered model; made only when the verdict allows it."""
+    """The merged, packaged, parity-checked and registered model; made only when verdict and champion allow it."""
     from luthier.evaluation.report import read_report
-    from luthier.evaluation.wording import verdict_sentence
     from luthier.packaging.deployment import Deployment, write_deployment
     from luthier.training.hyperparameters import read_hyperparameters
     from resources.package import load_package, save_package
 
     report = read_report(evaluation_report.folder)
-    if report.verdict != "met":
-        reason = verdict_sentence(report)
-        context.log.warning(f"not deployed: {reason}")
-        observed = dg.AssetObservation(
-            "deployed_artifact", partition=context.partition_key, metadata={"skipped": reason}
-        )
-        context.log_event(observed)
-        return
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
         require_same("adapter", adapter, evaluation_report)
+        decision = decided(report, adapter, resolved.model_name, artifacts, tracking)
+    if not decision.allowed:
+        skip(decision, context, tracking)
+        return
+    with mistakes_explained():
         origin = origin_of(adapter, artifacts)
         method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
         # As it was evaluated, whatever the recipe says by now.
@@ -71,9 +73,7 @@ def deployed_artifact(
             write_deployment(job, folder, save=save_package, load=load_package)
 
         artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
-        version, reused = registered(
-            artifact, evaluation_report, report.metrics[report.metric].value, context, resolved.model_name, tracking
-        )
+        version, reused = registered(artifact, report, decision, context, resolved.model_name, tracking)
     facts = artifact.facts
     yield materialized(
         artifact,
@@ -82,6 +82,7 @@ def deployed_artifact(
             "version": version,
             "version reused": reused,
             "alias": "champion",
+            "promoted because": decision.reason,
             "merged": facts["merged"],
             "size (MB)": round(facts["bytes"] / 1e6, 1),
             "parity": dg.MetadataValue.json(facts["parity"]),
@@ -91,23 +92,44 @@ def deployed_artifact(
     )
 
 
-def lineage(artifact: Artifact, evaluation_report: Artifact, context: dg.AssetExecutionContext) -> dict[str, str]:
-    """What a registered version is made of: the digest of each artifact, and the run."""
-    from luthier.evaluation.report import read_report
+def decided(
+    report: "EvaluationReport", adapter: Artifact, model: str, artifacts: ArtifactStore, tracking: Tracking
+) -> "Promotion":
+    """Whether the adapter may become the champion of ``model``; a report that falls short needs no MLflow."""
+    from luthier.evaluation.promotion import promotion
 
+    champion = registered_champion(model, artifacts, tracking) if report.verdict == "met" else None
+    return promotion(report, champion.incumbent if champion else None, adapter=adapter.digest)
+
+
+def skip(decision: "Promotion", context: dg.AssetExecutionContext, tracking: Tracking) -> None:
+    """Says why nothing is deployed, where people look."""
+    context.log.warning(f"not deployed: {decision.reason}")
+    skipped = {"skipped": decision.reason}
+    context.log_event(dg.AssetObservation("deployed_artifact", partition=context.partition_key, metadata=skipped))
+    with tracking.parent(context.run_id, context.partition_key) as parent:
+        parent.set_tags({"luthier.not_deployed": decision.reason})
+
+
+def lineage(
+    artifact: Artifact, report: "EvaluationReport", decision: "Promotion", context: dg.AssetExecutionContext
+) -> dict[str, str]:
+    """What a registered version is made of, by the digest of each artifact; by which run, and why."""
     return {
-        "luthier.digest": artifact.digest,
+        DIGEST_TAG: artifact.digest,
+        ADAPTER_TAG: artifact.manifest["inputs"]["adapter"],
+        REPORT_TAG: artifact.manifest["inputs"]["evaluation_report"],
+        **{f"luthier.{name}": digest for name, digest in report.digests.items()},
         "luthier.recipe": context.partition_key,
         "luthier.dagster_run_id": context.run_id,
-        "luthier.evaluation_report": evaluation_report.digest,
-        **{f"luthier.{name}": digest for name, digest in read_report(evaluation_report.folder).digests.items()},
+        "luthier.promoted_because": decision.reason,
     }
 
 
 def registered(
     artifact: Artifact,
-    evaluation_report: Artifact,
-    value: float,
+    report: "EvaluationReport",
+    decision: "Promotion",
     context: dg.AssetExecutionContext,
     model: str,
     tracking: Tracking,
@@ -121,8 +143,8 @@ def registered(
                 artifact.folder / "package",
                 name=model,
                 mlflow_run_id=parent.required_run_id(),
-                tags=lineage(artifact, evaluation_report, context),
-                metrics={"test_score": value},
+                tags=lineage(artifact, report, decision, context),
+                metrics={"test_score": report.deciding.value},
             )
         tracking.set_champion(model, version)
         parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})

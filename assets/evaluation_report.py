@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.incumbent import RegisteredChampion, contest, registered_champion
 from assets.loop_history import loop_metadata
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
 from assets.run_listing import list_verdict, listing_tags
 from assets.studies import round_of
 from assets.training_origin import UPSTREAM, head_of, origin_of, require_same
+from assets.unchanged import nothing_was_made
+from luthier.errors import LuthierError
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 from resources.tracking_run import TrackedRun
+
+if TYPE_CHECKING:
+    from luthier.evaluation.report import EvaluationReport
 
 CHECKS = [
     dg.AssetCheckSpec(
@@ -39,7 +45,7 @@ def evaluation_report(
     artifacts: dg.ResourceParam[ArtifactStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    """Test metrics with confidence intervals, beside those of the task's baselines."""
+    """Test metrics with confidence intervals, beside those of the task's baselines and of the champion."""
     from luthier.evaluation.assessment import Assessment, assess
     from luthier.tasks import TASKS
     from luthier.tasks.task import Inference
@@ -58,6 +64,8 @@ def evaluation_report(
             "adapter": adapter.digest,
             "evaluation": evaluation.model_dump(mode="json"),
         }
+        champion = champion_now(context, resolved.model_name, artifacts, tracking)
+        judged = contest(inputs, champion, artifacts)
         digests = {**{name: adapter.manifest["inputs"][name] for name in UPSTREAM}, "adapter": adapter.digest}
         job = Assessment(
             recipe=resolved.name,
@@ -74,6 +82,7 @@ def evaluation_report(
             model=origin.model.folder,
             tuned=adapter.folder,
             digests=digests,
+            champion=judged.champion.opened(artifacts) if judged.champion else None,
         )
 
         def measure(folder: Path) -> None:
@@ -92,17 +101,60 @@ def evaluation_report(
                     {f"test_{report.metric}_{end}": getattr(report.deciding, end) for end in ("low", "high")}
                 )
                 run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
-                run.set_tags({"luthier.verdict": report.verdict})
+                run.log_metrics(champion_metrics(report))
+                run.set_tags({"luthier.verdict": report.verdict, **champion_tags(report)})
                 for path in sorted(folder.glob("report.*")) + sorted(folder.glob("*.png")):
                     run.log_artifact(path)
                 record["mlflow_run_id"] = run.mlflow_run_id
 
-        artifact = artifacts.obtain("evaluation_report", inputs, measure, record=record)
+        artifact = artifacts.obtain("evaluation_report", judged.inputs, measure, record=record)
+    unchanged = nothing_was_made(context, artifact)
     with tracking.parent(context.run_id, resolved.name) as parent:
         parent.set_tags(listing_tags(round_of(context), method.kind, cleaned_splits))
         summarize(artifact, parent, round_of(context))
+        if unchanged:
+            context.log.info(unchanged)
+            parent.set_tags({"luthier.unchanged": "true"})
     history = {**loop_metadata(context, artifact, adapter), "MLflow experiment": parent.experiment_link()}
-    return described(artifact, tracking, history)
+    return described(artifact, tracking, {**history, **({"unchanged": unchanged} if unchanged else {})})
+
+
+def champion_now(
+    context: dg.AssetExecutionContext, model: str, artifacts: ArtifactStore, tracking: Tracking
+) -> RegisteredChampion | None:
+    """The registered champion; without MLflow the evaluation goes on, and nothing is deployed from it as yet."""
+    try:
+        return registered_champion(model, artifacts, tracking)
+    except LuthierError as error:
+        context.log.warning(f"not compared with a champion: {error}")
+        return None
+
+
+def champion_metrics(report: "EvaluationReport") -> dict[str, float]:
+    """What a comparison with the champion found, if there was one."""
+    found = report.champion
+    if found is None or found.difference is None or found.champion is None or found.candidate is None:
+        return {}
+    return {
+        f"champion_{report.metric}": found.champion.value,
+        f"candidate_{report.metric}": found.candidate.value,
+        "champion_difference": found.difference.value,
+        "champion_difference_low": found.difference.low,
+        "champion_difference_high": found.difference.high,
+        "champion_p": found.difference.p,
+        "champion_rows": found.rows,
+        "champion_rows_left_out": found.left_out,
+    }
+
+
+def champion_tags(report: "EvaluationReport") -> dict[str, str]:
+    """The champion that the report compares with, and whether the new model is better, worse or alike."""
+    found = report.champion
+    return (
+        {"luthier.compared_champion": f"{found.model} {found.version}", "luthier.beside_champion": found.outcome}
+        if found
+        else {}
+    )
 
 
 def summarize(artifact: Artifact, parent: TrackedRun, round_number: int | None) -> None:
@@ -112,18 +164,20 @@ def summarize(artifact: Artifact, parent: TrackedRun, round_number: int | None) 
     report = read_report(artifact.folder)
     parent.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
     list_verdict(parent, report, round_number, reused=artifact.reused)
-    parent.set_tags({"luthier.verdict": report.verdict, "luthier.evaluation_report": artifact.digest})
+    parent.log_metrics(champion_metrics(report))
+    tags = {"luthier.verdict": report.verdict, "luthier.evaluation_report": artifact.digest}
+    parent.set_tags({**tags, **champion_tags(report)})
     parent.log_artifact(artifact.folder / "report.html")
     parent.log_artifact(artifact.folder / "scores.png")
 
 
-def described(artifact: Artifact, tracking: Tracking, history: Mapping[str, Any]) -> dg.MaterializeResult:
+def described(artifact: Artifact, tracking: Tracking, further: Mapping[str, Any]) -> dg.MaterializeResult:
     """The report as a person wants to see it in the UI, with the verdict as a check that may fail without stopping.
 
-    ``history`` is what the loop's earlier rounds came to.
+    ``further`` is what the run and the loop's earlier rounds add.
     """
     from luthier.evaluation.report import read_report
-    from luthier.evaluation.wording import verdict_sentence
+    from luthier.evaluation.wording import champion_sentence, verdict_sentence
 
     report = read_report(artifact.folder)
     rows = [
@@ -133,13 +187,14 @@ def described(artifact: Artifact, tracking: Tracking, history: Mapping[str, Any]
     metadata = {
         "verdict": report.verdict,
         "summary": verdict_sentence(report),
+        "champion": champion_sentence(report) or "no other model is the champion",
+        **further,
         f"test {report.metric}": report.deciding.value,
         "scores": table(rows),
         "comparison": picture((artifact.folder / "scores.png").read_bytes(), "scores with intervals"),
         "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
         "report": dg.MetadataValue.path(artifact.folder / "report.html"),
         "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
-        **history,
     }
     if report.confusion:
         confusion = (artifact.folder / "confusion.png").read_bytes()

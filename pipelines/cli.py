@@ -149,6 +149,24 @@ def report(recipe: RecipeName, as_json: Annotated[bool, typer.Option("--json", h
 
 
 @app.command()
+def study(recipe: RecipeName, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Show the newest study of a recipe: the best values, what was searched, every trial."""
+    import dagster as dg
+
+    from luthier.tuning.report import study_json
+    from luthier.tuning.terminal import print_study
+    from pipelines.results import newest_study
+
+    _book().get(recipe)
+    with dg.DagsterInstance.get() as instance:
+        found, page = newest_study(recipe, instance)
+    if as_json:
+        print(json.dumps({**study_json(found), "best": found.best.number, "report": str(page)}, indent=2))
+    else:
+        print_study(found, console, page=page)
+
+
+@app.command()
 def predict(
     recipe: RecipeName,
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Texts to answer.")] = None,

@@ -15,6 +15,7 @@ from assets.tuning_study import tuning_study
 from pipelines.executor import executor
 from pipelines.jobs import compare_methods, finetune, retune
 from pipelines.retuning import retune_on_shortfall
+from pipelines.schedules import finetune_schedules
 from pipelines.sensors import close_ended_runs
 from resources.artifact_store import ArtifactStore
 from resources.home import dagster_port, luthier_home, mlflow_port, recipes_folder
@@ -22,6 +23,7 @@ from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
 home = str(luthier_home())
+recipes = RecipeBook(folder=str(recipes_folder()))
 tracking = Tracking(home=home, dagster_port=dagster_port(), mlflow_port=mlflow_port())
 
 defs = dg.Definitions(
@@ -38,9 +40,10 @@ defs = dg.Definitions(
         method_comparison,
     ],
     jobs=[finetune, retune, compare_methods],
+    schedules=finetune_schedules(recipes),
     sensors=[close_ended_runs, retune_on_shortfall],
     resources={
-        "recipes": RecipeBook(folder=str(recipes_folder())),
+        "recipes": recipes,
         "artifacts": ArtifactStore(home=home),
         "tracking": tracking,
     },

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from luthier.comparison.comparison import MethodComparison
     from luthier.data_report.report import DataReport
     from luthier.evaluation.report import EvaluationReport
+    from luthier.tuning.result import StudyResult
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,17 @@ def newest_comparison(recipe: str, instance: dg.DagsterInstance) -> tuple["Metho
         raise LuthierError("no comparison yet", where=recipe, remedy=f"luthier compare {recipe}")
     page = Path(recorded_value(made, "report"))
     return read_comparison(page.parent), page
+
+
+def newest_study(recipe: str, instance: dg.DagsterInstance) -> tuple["StudyResult", Path]:
+    """The newest study of the recipe, and its page. Raises LuthierError: there is none."""
+    from luthier.tuning.report import read_study
+
+    made = newest(instance, "tuning_study", recipe)
+    if made is None:
+        raise LuthierError("no study yet", where=recipe, remedy=f"luthier tune {recipe}")
+    page = Path(recorded_value(made, "report"))
+    return read_study(page.parent), page
 
 
 def _version_made_from(

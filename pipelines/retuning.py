@@ -13,6 +13,7 @@ from luthier.recipe.resolving import ResolvedRecipe
 from luthier.tasks.metric import METRICS
 from luthier.tuning.loop import DATA_CHANGED, Attempt, Step, next_step
 from pipelines.jobs import retune
+from resources.home import sensor_seconds
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
@@ -42,7 +43,7 @@ class Decision:
 
 @dg.sensor(
     job=retune,
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=sensor_seconds(),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts a round of tuning for each recipe whose newest report falls short, or says why it does not.",
 )

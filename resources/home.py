@@ -33,6 +33,11 @@ def mlflow_port() -> int:
     return int(os.environ.get("LUTHIER_MLFLOW_PORT", "5000"))
 
 
+def sensor_seconds() -> int:
+    """``LUTHIER_SENSOR_SECONDS``: how long sensors wait, at least, before they look again."""
+    return int(os.environ.get("LUTHIER_SENSOR_SECONDS", "10"))
+
+
 def prepare_home() -> Path:
     """Creates the home with its Dagster instance folder, and points this process and its children at it.
 

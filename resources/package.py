@@ -10,7 +10,7 @@ import luthier
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from luthier.packaging.serving import Serving
+    from luthier.packaging.serving import ServedModel, Serving
     from luthier.tasks.task import Inference, Predictions
 
 REQUIREMENTS: Final = (
@@ -59,6 +59,11 @@ def save_package(model: Path, package: Path, serving: "Serving", rows: "pa.Table
 
 def load_package(package: Path) -> "Callable[[pa.Table, Inference], Predictions]":
     """The predictions of the package, as MLflow loads it, for rows of a split."""
+    return load_served(package).predict
+
+
+def load_served(package: Path) -> "ServedModel":
+    """What answers in the package, as MLflow loads it, and how it is asked."""
     import mlflow
 
-    return mlflow.pyfunc.load_model(str(package)).unwrap_python_model().served.predict
+    return mlflow.pyfunc.load_model(str(package)).unwrap_python_model().served

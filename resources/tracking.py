@@ -20,6 +20,9 @@ from resources.tracking_run import TrackedRun, valid_tags
 from resources.tracking_store import RunRef, TrackingStore, Unreachable
 
 DIGEST_TAG = "luthier.digest"
+# Of a registered version: what it was made of, and the report that it was registered because of.
+ADAPTER_TAG = "luthier.adapter"
+REPORT_TAG = "luthier.evaluation_report"
 
 
 class Tracking(dg.ConfigurableResource):

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from luthier.evaluation.champion import Champion, compare_with_champion
+from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.report import EvaluationReport, evaluate, write_report
 from luthier.evaluation.wording import verdict_sentence
@@ -27,7 +29,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is evaluated, on what. ``model`` is the folder that training started from, ``tuned`` what it wrote."""
+    """What is evaluated, on what. ``model`` is the folder that training started from, ``tuned`` what it wrote.
+
+    ``champion`` is held against it, if there is another one.
+    """
 
     recipe: str
     task: Task
@@ -39,6 +44,7 @@ class Assessment:
     model: Path
     tuned: Path
     digests: dict[str, str]
+    champion: Champion | None = None
 
 
 def assess(job: Assessment, folder: Path) -> EvaluationReport:
@@ -56,11 +62,19 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         trainable_parameters=training["trainable_parameters"],
         digests=job.digests,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        champion=beside_champion(job, test, facts["near_duplicates"]["threshold"]),
     )
     write_report(report, json.loads((job.tuned / "history.json").read_text()), folder)
     pq.write_table(answers_table(test), folder / "predictions.parquet")
     log.info("%s", verdict_sentence(report))
     return report
+
+
+def beside_champion(job: Assessment, test: Evaluated, threshold: float) -> ChampionComparison | None:
+    """The comparison on the test rows, if there is a champion to compare with."""
+    if job.champion is None:
+        return None
+    return compare_with_champion(job.champion, test, how=job.inference, evaluation=job.evaluation, threshold=threshold)
 
 
 def predict(job: Assessment, label_kind: str) -> Evaluated:

@@ -11,6 +11,7 @@ from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_
 from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import (
     baseline_sentence,
+    champion_sentence,
     examples_sentence,
     interval_sentence,
     metric_name,
@@ -37,7 +38,7 @@ def render_page(report: "EvaluationReport", history: History) -> str:
         report=report,
         status=status,
         sentence=sentence.replace(" %", "\N{NO-BREAK SPACE}%"),
-        remarks=[interval_sentence(report), baseline_sentence(report)],
+        remarks=[interval_sentence(report), baseline_sentence(report), champion_sentence(report)],
         scope=scope_sentences(report),
         score_texts=score_texts,
         scores=inline_svg(scores_picture(report)),

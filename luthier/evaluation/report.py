@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from luthier.errors import LuthierError
+from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examples import Example, Examples, chosen_examples
 from luthier.evaluation.labels import ClassScores, class_scores, confusion
@@ -29,7 +30,8 @@ class EvaluationReport:
 
     ``baselines`` are scored by the deciding ``metric``. ``scored_rows`` says how many test rows each metric rests on,
     ``unscored`` why a metric or a baseline has no score. ``labels`` are the classes, or the kinds of entities;
-    ``confusion`` has the true ones as rows, where a row has one label. ``created`` is ISO 8601.
+    ``confusion`` has the true ones as rows, where a row has one label. ``created`` is ISO 8601. ``champion`` is there
+    where another model was the registered champion.
     """
 
     recipe: str
@@ -50,6 +52,7 @@ class EvaluationReport:
     examples: Examples
     digests: dict[str, str]
     created: str
+    champion: ChampionComparison | None = None
 
     @property
     def deciding(self) -> Score:
@@ -79,6 +82,7 @@ def evaluate(
     created: str,
     confidence: float = 0.95,
     seed: int = 17,
+    champion: ChampionComparison | None = None,
 ) -> EvaluationReport:
     """Scores the test rows; the verdict is ``met`` when the value of ``metric`` reaches ``target``.
 
@@ -117,6 +121,7 @@ def evaluate(
         examples=chosen_examples(test),
         digests=dict(digests),
         created=created,
+        champion=champion,
         **_label_by_label(test),
     )
 
@@ -155,6 +160,7 @@ def report_json(
         "target": report.target,
         "metrics": {name: asdict(found) for name, found in report.metrics.items()},
         "baselines": {name: asdict(found) for name, found in report.baselines.items()},
+        "champion": asdict(report.champion) if report.champion else None,
         "rows": {name: report.rows[name] for name in ("train", "validation", "test", "rejected")},
         "scored_rows": report.scored_rows,
         "unscored": report.unscored,
@@ -185,7 +191,7 @@ def write_report(report: EvaluationReport, history: History, folder: Path) -> No
 def read_report(folder: Path) -> EvaluationReport:
     """The report that ``write_report`` left in ``folder``."""
     full = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    chosen = full["examples"]
+    chosen, champion = full["examples"], full.get("champion")
     return EvaluationReport(
         **{
             **full,
@@ -195,5 +201,6 @@ def read_report(folder: Path) -> EvaluationReport:
             "confusion": tuple(tuple(line) for line in full["confusion"]),
             "per_class": tuple(ClassScores(**values) for values in full["per_class"]),
             "examples": Examples(**{**chosen, "rows": tuple(Example(**values) for values in chosen["rows"])}),
+            "champion": ChampionComparison.from_json(champion) if champion else None,
         }
     )

@@ -45,7 +45,7 @@ def point(metric: str, gold: Any, predicted: Any) -> float:
     Raises:
         LuthierError: an unknown metric, or one that these rows leave undefined.
     """
-    return _value(metric, _statistic(metric, gold, predicted))
+    return _value(metric, statistic(metric, gold, predicted))
 
 
 def defined_points(
@@ -72,7 +72,7 @@ def per_row(metric: str, gold: Any, predicted: Any) -> np.ndarray | None:
     Raises:
         LuthierError: an unknown metric, or one that these rows leave undefined.
     """
-    return _statistic(metric, gold, predicted).rows
+    return statistic(metric, gold, predicted).rows
 
 
 def score(metric: str, gold: Any, predicted: Any, *, confidence: float = 0.95, seed: int = 17) -> Score:
@@ -85,7 +85,7 @@ def score(metric: str, gold: Any, predicted: Any, *, confidence: float = 0.95, s
     Raises:
         LuthierError: an unknown metric, or one that these rows leave undefined.
     """
-    found = _statistic(metric, gold, predicted)
+    found = statistic(metric, gold, predicted)
     value = _value(metric, found)
     if found.proportion:
         low, high = wilson(round(value * found.trials), found.trials, confidence)
@@ -103,7 +103,8 @@ def wilson(successes: int, rows: int, confidence: float) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def _statistic(metric: str, gold: Any, predicted: Any) -> Statistic:
+def statistic(metric: str, gold: Any, predicted: Any) -> Statistic:
+    """The metric of these rows as a function of how often each is drawn. Raises LuthierError as ``point`` does."""
     if metric not in STATISTICS:
         raise LuthierError("unknown metric", received=metric, remedy=f"one of {', '.join(STATISTICS)}")
     if len(gold) != len(predicted):

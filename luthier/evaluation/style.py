@@ -9,7 +9,14 @@ if TYPE_CHECKING:
 Form = Literal["svg", "png"]
 
 # The report's page replaces these by its own colours, light or dark.
-PALETTE: Final = {"ink": "#2a2f3a", "muted": "#6f7785", "rule": "#d4d7dd", "accent": "#2b6f94", "second": "#c2692f"}
+PALETTE: Final = {
+    "paper": "#ffffff",
+    "ink": "#2a2f3a",
+    "muted": "#6f7785",
+    "rule": "#d4d7dd",
+    "accent": "#2b6f94",
+    "second": "#c2692f",
+}
 
 STYLE: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",

@@ -105,6 +105,28 @@ def baseline_sentence(report: "EvaluationReport") -> str | None:
     return f"The model is {number(metric, gain)} {better} {stands}; {chance}."
 
 
+def champion_sentence(report: "EvaluationReport") -> str | None:
+    """How the model stands beside the registered champion, if there is another one."""
+    found = report.champion
+    if found is None:
+        return None
+    name = f"the champion, version {found.version}"
+    if found.difference is None or found.candidate is None or found.champion is None:
+        return f"It cannot be compared with {name}: {found.reason}."
+    metric, gain = report.metric, found.difference
+    scores = f"{number(metric, found.candidate.value)} against {number(metric, found.champion.value)}"
+    left_out = f" ({found.left_out:,} left out that it was trained or validated on)" if found.left_out else ""
+    digits = places(metric, found.candidate.value)
+    bounds = f"{gain.confidence * 100:g} % interval {gain.low:+,.{digits}f} to {gain.high:+,.{digits}f}"
+    chances = [f"p {gain.p:.2g}", *([] if gain.mcnemar_p is None else [f"McNemar's p {gain.mcnemar_p:.2g}"])]
+    said = {"better": "significantly better than", "worse": "significantly worse than"}
+    stands = said.get(found.outcome, "not significantly better than")
+    return (
+        f"On {found.rows:,} rows{left_out} it is {stands} {name}: {metric_name(metric)} {scores}, "
+        f"a gain of {gain.value:+,.{digits}f} ({bounds}; {', '.join(chances)})."
+    )
+
+
 def scope_sentences(report: "EvaluationReport") -> list[str]:
     """Which metrics rest on fewer rows than the test split has, and what could not be scored."""
     fewer: dict[int, list[str]] = {}

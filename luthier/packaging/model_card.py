@@ -11,6 +11,7 @@ import yaml
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.wording import (
     baseline_sentence,
+    champion_sentence,
     interval_sentence,
     metric_name,
     scope_sentences,
@@ -100,7 +101,7 @@ def model_card(
         method=METHODS.get(recipe["method"]["kind"], recipe["method"]["kind"]),
         settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
         verdict=verdict_sentence(report),
-        remarks=[remark for remark in (interval_sentence(report), baseline_sentence(report)) if remark],
+        remarks=list(filter(None, [interval_sentence(report), baseline_sentence(report), champion_sentence(report)])),
         scope=scope_sentences(report),
         limit=_limit(report, recipe["training"]["max_length"]),
         metric_name=metric_name,

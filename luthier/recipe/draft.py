@@ -35,7 +35,10 @@ class Draft:
         document = read_document(path)
         self.problems: list[Problem] = list(document.problems)
         self.layers = LayeredValues(document.values)
+        # Before and after: a launch may replace the text, or set a time zone beside it.
+        self.layers.spell_out("schedule", "cron")
         self._override(overrides)
+        self.layers.spell_out("schedule", "cron")
         self.places = Places(path, document.lines, frozenset(self.layers.launched))
         self._refuse_name()
         self._fill_defaults()

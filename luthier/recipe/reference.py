@@ -48,8 +48,8 @@ def recipe_reference() -> str:
             for kind, reference in schema["discriminator"]["mapping"].items():
                 fields = _fields(_referred(reference, root), root, f"{name}.")
                 parts.append(_section(f"{name}: {{kind: {kind}}}", fields, level=3))
-        elif "$ref" in schema:
-            section = _referred(schema["$ref"], root)
+        elif reference := _section_reference(schema):
+            section = _referred(reference, root)
             # Pydantic leaves a description out beside a reference that has the same.
             text = schema.get("description") or section["description"]
             parts.append(_section(name, _fields(section, root, f"{name}."), text=text))
@@ -62,6 +62,11 @@ def _fields(section: Schema, root: Schema, prefix: str) -> Iterator[Field]:
             yield from _fields(_referred(schema["$ref"], root), root, f"{prefix}{name}.")
         else:
             yield Field(f"{prefix}{name}", schema, name in section.get("required", ()))
+
+
+def _section_reference(schema: Schema) -> str | None:
+    """Where a section is described, also one that may be a text instead."""
+    return next((branch["$ref"] for branch in [schema, *schema.get("anyOf", [])] if "$ref" in branch), None)
 
 
 def _referred(reference: str, root: Schema) -> Schema:
@@ -91,8 +96,10 @@ def _type(schema: Schema) -> str:
     if "const" in schema or "enum" in schema:
         return _choices(schema.get("enum") or [schema["const"]])
     if schema["type"] == "array":
-        least = schema.get("minItems", 0)
-        return f"list of {_type(schema['items'])}" + (f", at least {least}" if least > 1 else "")
+        least, items = schema.get("minItems", 0), schema["items"]
+        return f"list of {_type(items) if items else 'values'}" + (f", at least {least}" if least > 1 else "")
+    if "properties" in schema:
+        return f"`{{{', '.join(schema['properties'])}}}`"
     if schema["type"] == "object":
         return f"mapping of text to {_type(schema['additionalProperties'])}"
     bounds = [f"{sign} {_shown(schema[name])}" for name, sign in BOUNDS.items() if name in schema]
@@ -130,6 +137,8 @@ def _shown(value: Any) -> str:
         return format(Decimal(str(value)).normalize(), "f")
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
+    if value == {}:
+        return "{}"
     return str(value)
 
 

@@ -85,6 +85,12 @@ class LayeredValues:
         self.origins = {given: o for given, o in self.origins.items() if given != name and not _below(given, name)}
         self.origins |= {given: LAUNCH for given, _ in flatten({name: value})}
 
+    def spell_out(self, section: str, key: str) -> None:
+        """Makes a text that stands for a section that section, with the text as its ``key``."""
+        if isinstance(given := self.values.get(section), str):
+            self.values[section] = {key: given}
+            self.origins[f"{section}.{key}"] = self.origins.pop(section)
+
     def fill(self, section: str, defaults: Mapping[str, Any], origin: str) -> None:
         """Adds what ``section`` (dotted) does not say; leaves one alone that is no mapping, or in none."""
         given: Any = self.values

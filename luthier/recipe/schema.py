@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from luthier.methods import METHODS, Method
 from luthier.methods.lora import Lora
 from luthier.recipe.data_section import DataSection
+from luthier.recipe.schedule_section import ScheduleSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
 from luthier.recipe.tuning_section import TuningSection
 from luthier.tasks import TASKS
@@ -191,6 +192,11 @@ class ComparisonSection(Section):
     )
 
 
+def or_text(schema: dict[str, Any]) -> None:
+    """A section that may also be one text, in a JSON Schema."""
+    schema["anyOf"] = [{"$ref": schema.pop("$ref")}, {"type": "string"}]
+
+
 class Recipe(Section):
     """One fine-tuning, declared."""
 
@@ -206,6 +212,12 @@ class Recipe(Section):
     )
     deploy: DeploySection = Field(default=DeploySection(), description="Where the model goes.")
     comparison: ComparisonSection = Field(default=ComparisonSection(), description="What `luthier compare` trains.")
+
+    schedule: ScheduleSection = Field(
+        default=ScheduleSection(),
+        description="When the recipe runs by itself: a cron text alone, or with a time zone.",
+        json_schema_extra=or_text,
+    )
 
     @field_validator("task")
     @classmethod

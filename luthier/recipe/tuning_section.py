@@ -1,10 +1,34 @@
 """How hyperparameters are searched when a model falls short."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from luthier.recipe.section import Address, Name, Section, Seed
+
+VALUES: Final = {"type": "array", "items": {}, "minItems": 1}
+# Held against the method and the training by ``luthier.recipe.search_space``.
+SearchEntry = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                VALUES,
+                {
+                    "type": "object",
+                    "properties": {
+                        "low": {"type": "number"},
+                        "high": {"type": "number"},
+                        "log": {"type": "boolean"},
+                        "choices": VALUES,
+                        "when": {"type": "object", "additionalProperties": VALUES},
+                    },
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
 
 
 class TuningSection(Section):
@@ -35,7 +59,7 @@ class TuningSection(Section):
         description="What ends trials early: ASHA (Li et al. 2018, arXiv 1810.05934) or another of Optuna's.",
     )
     seed: Seed = Field(default=17, description="Seed of the sampler; trials train with training.seed.")
-    space: dict[Name, Any] = Field(
+    space: dict[Name, SearchEntry] = Field(
         default={},
         description="What is searched, by field of method or training: values, or `{low, high, log}`, or `{choices}`; "
         "`when: {FIELD: values}` searches only where another searched field has one of these; empty: the method's own.",

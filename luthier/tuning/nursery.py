@@ -29,6 +29,9 @@ from luthier.tuning.trial_training import Judge, Standing, TrialOutcome, train_t
 
 log = logging.getLogger(__name__)
 
+# How the process itself comes to be: with nothing of this one's threads.
+START_METHOD = "spawn"
+
 
 @dataclass(frozen=True)
 class Order:
@@ -85,9 +88,9 @@ class Nursery:
     def _start(self) -> None:
         # CUDA cannot be forked: nothing may touch it before a trial does.
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-        spawn = multiprocessing.get_context("spawn")
-        self._connection, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_nurse, args=(theirs, self.like))
+        context: Any = multiprocessing.get_context(START_METHOD)
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_nurse, args=(theirs, self.like))
         self._process.start()
         theirs.close()
 

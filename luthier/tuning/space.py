@@ -66,6 +66,7 @@ class Dimension:
         low, high = self.bounds
         shares = [place / (GRID_POINTS - 1) for place in range(GRID_POINTS)]
         points = [low * (high / low) ** share if self.log else low + (high - low) * share for share in shares]
+        points[-1] = high
         return tuple(sorted({round(point) for point in points})) if self.integer else tuple(points)
 
     def position(self, value: float) -> float:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.report import read_report
 from tests.dag.graph import checks, failure, materializations, metadata, remade
 
@@ -78,14 +79,28 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
     assert metadata(second, "deployed_artifact")["version"] == metadata(first, "deployed_artifact")["version"] == "1"
 
     third = graph.run("training.learning_rate=1e-3")
-    assert remade(third) == {"hyperparameters", "adapter", "evaluation_report"} | (
-        {"deployed_artifact"} if checks(third)["meets_target"] else set()
-    )
+    assert remade(third) == {"hyperparameters", "adapter", "evaluation_report"} | deployed_by_the_rule(third)
+    # Of the same rows and split, so that nothing is in the way of a comparison.
+    assert compared_with_champion(third).rows == report.rows["test"]
 
     with (project / "reviews.csv").open("a") as file:
         file.write("999,1.5,good lovely film extra\n")
     fourth = graph.run()
-    assert remade(fourth) == ASSETS - {"base_model", "quantized_model", "hyperparameters"}
+    made = {"raw_data", "cleaned_splits", "adapter", "evaluation_report"}
+    assert remade(fourth) == made | deployed_by_the_rule(fourth)
+
+
+def compared_with_champion(result: dg.ExecuteInProcessResult) -> ChampionComparison:
+    found = read_report(Path(metadata(result, "evaluation_report")["folder"])).champion
+    assert found is not None
+    return found
+
+
+def deployed_by_the_rule(result: dg.ExecuteInProcessResult) -> set[str]:
+    """A model that meets the target replaces a champion if it is better, or no worse than one that falls short."""
+    found = compared_with_champion(result)
+    replaces = found.outcome == "better" or (found.outcome == "alike" and not found.reaches_target)
+    return {"deployed_artifact"} if checks(result)["meets_target"] and replaces else set()
 
 
 def test_qlora_trains_on_the_stored_quantization_and_deploys_one_plain_model(graph, tiny_llama, write_recipe):

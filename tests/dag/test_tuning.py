@@ -2,45 +2,123 @@
 
 from pathlib import Path
 
+import pytest
+
 from luthier.tuning.report import read_study
 from pipelines.jobs import FINETUNED, TUNED
-from tests.dag.graph import failure, metadata, remade
+from tests.dag.graph import checks, failure, metadata, remade
 
-TUNING = "{trials: 5, space: {learning_rate: {low: 1.0e-4, high: 3.0e-2, log: true}, r: [2, 4, 64]}}"
-SLOW = "{epochs: 3, batch_size: 16, max_length: 16, learning_rate: 1.0e-4, threads: 1}"
+SPACE = "{learning_rate: {low: 1.0e-3, high: 1.0e-2, log: true}, weight_decay: [0.0, 0.1]}"
+TUNING = f"{{trials: 4, seed: 3, space: {SPACE}}}"
+TIMID = "{epochs: 4, batch_size: 16, max_length: 16, learning_rate: 1.0e-5, threads: 1, early_stopping: {patience: 20}}"
+RATE = "training.learning_rate"
 
 
-def test_a_study(graph, tiny_bert, write_recipe):
-    write_recipe(base=tiny_bert, training=SLOW, tuning=TUNING, evaluation="{metric: accuracy, target: 0.9}")
+@pytest.fixture
+def timid(graph, tiny_bert, write_recipe):
+    """A recipe whose own learning rate learns nothing, and its first run."""
+    write_recipe(base=tiny_bert, method="{kind: full}", training=TIMID, tuning=TUNING, evaluation="{target: 0.9}")
     first = graph.run(select=FINETUNED)
     assert first.success, failure(first)
-    second = graph.run(select=TUNED.downstream())
-    assert second.success, failure(second)
-    found = read_study(Path(metadata(second, "tuning_study")["folder"]))
-    for t in found.trials:
-        print(t)
-    print(found.importances, found.revisions, found.space)
-    print(metadata(second, "hyperparameters")["study"])
-    print(
-        {
-            k: v
-            for k, v in metadata(second, "adapter").items()
-            if k in ("best validation score", "resumed from step", "steps")
-        }
+    return first
+
+
+def values_of(result) -> dict:
+    """Each value of the hyperparameters, with its origin."""
+    (materialization,) = result.asset_materializations_for_node("hyperparameters")
+    records = [record.data for record in materialization.metadata["values"].value.records]
+    return {record["name"]: (record["value"], record["origin"]) for record in records}
+
+
+def study_of(result):
+    return read_study(Path(metadata(result, "tuning_study")["folder"]))
+
+
+def test_a_round_finds_better_values_and_the_training_that_follows_uses_them(graph, timid):
+    assert checks(timid)["meets_target"] is False
+    assert metadata(timid, "hyperparameters")["study"] == "none for this data, base, method and recipe"
+    result = graph.run(select=TUNED.downstream())
+    assert result.success, failure(result)
+    found = study_of(result)
+    own = found.trials[0]
+    assert (own.origin, own.state, own.seconds) == ("the recipe", "complete", 0.0)
+    assert own.score == metadata(timid, "adapter")["best validation score"] or own.score == pytest.approx(
+        metadata(timid, "adapter")["best validation score"], abs=1e-4
     )
-    print(remade(second))
-    for run in graph.mlflow_runs(second):
-        print(
-            run.info.run_name,
-            run.info.status,
-            {k: v for k, v in run.data.tags.items() if "trial" in k or "prun" in k},
-            run.data.params if "trial" in run.info.run_name else "",
-        )
-    third = graph.run(select=TUNED.downstream())
-    assert third.success, failure(third)
-    found = read_study(Path(metadata(third, "tuning_study")["folder"]))
-    for t in found.trials:
-        print(t.number, t.state, t.values, t.score, t.origin, t.seconds)
-    print(found.revisions, found.space)
-    print(remade(third))
-    assert 0
+    assert found.best.score > own.score and len(found.trials) == 5
+    rate, origin = values_of(result)[RATE]
+    assert float(rate) == found.best.values[RATE]
+    assert origin == f"study {found.study}, round 1, trial {found.best.number}"
+    assert values_of(result)["training.epochs"][1] == "recipe"
+    assert values_of(result)["training.scheduler"][1] == "default"
+    adapter = metadata(result, "adapter")
+    assert adapter["best validation score"] == round(found.best.score, 4)
+    assert adapter["resumed from step"] == adapter["steps"], "the best trial's training was made again"
+    assert checks(result)["meets_target"] and checks(result)["best_checkpoint_reloads"]
+    assert "tuning_study" in remade(result)
+
+    trials = [run for run in graph.mlflow_runs(result) if "luthier.trial" in run.data.tags]
+    assert len(trials) == 4
+    for run in trials:
+        trial = found.trials[int(run.data.tags["luthier.trial"])]
+        assert run.data.tags["luthier.trial_state"] == trial.state
+        assert float(run.data.params[RATE]) == trial.values[RATE]
+        assert ("luthier.pruned_at_step" in run.data.tags) == (trial.state == "pruned")
+        assert "eval_accuracy" in run.data.metrics or trial.state == "pruned"
+    assert all(run.info.status == "FINISHED" for run in trials)
+
+
+def test_a_finetune_after_the_study_keeps_its_values_until_the_recipe_asks_for_others(
+    graph, timid, write_recipe, tiny_bert
+):
+    study = study_of(graph.run(select=TUNED.downstream()))
+    again = graph.run(select=FINETUNED)
+    assert values_of(again)[RATE][1].startswith(f"study {study.study}")
+    assert remade(again) == set()
+    launched = graph.run("training.learning_rate=0.005", "training.epochs=1", select=FINETUNED)
+    assert values_of(launched)[RATE] == ("0.005", "launch override")
+    assert values_of(launched)["training.weight_decay"][1].startswith(f"study {study.study}")
+    edited = TIMID.replace("1.0e-5", "3.0e-5")
+    write_recipe(base=tiny_bert, method="{kind: full}", training=edited, tuning=TUNING, evaluation="{target: 0.9}")
+    changed = graph.run(select=FINETUNED)
+    assert values_of(changed)[RATE] == ("3e-05", "recipe")
+
+
+def test_the_next_round_starts_from_the_best_before_and_says_what_it_changed(graph, timid):
+    first = study_of(graph.run(select=TUNED.downstream()))
+    second = study_of(graph.run(select=TUNED.downstream()))
+    assert (first.round, second.round) == (1, 2)
+    assert first.study != second.study
+    assert second.best.score >= first.best.score
+    assert second.trials[0].origin == "the recipe"
+    # The best of the first round is the champion by now.
+    carried = next(trial for trial in second.trials if {**trial.values, **first.best.values} == trial.values)
+    assert carried.origin == "the champion"
+    assert carried.seconds == 0.0 and carried.score == first.best.score
+    made = [trial for trial in second.trials if trial.seconds > 0]
+    assert len(made) == 4
+    if second.space != first.space:
+        assert second.revisions
+
+
+def test_trials_never_see_the_test_split(graph, timid, monkeypatch):
+    splits = Path(metadata(timid, "cleaned_splits")["folder"])
+    hidden = splits / "test.parquet"
+    content = hidden.read_bytes()
+    honest = graph.artifacts.open("cleaned_splits", metadata(timid, "cleaned_splits")["digest"])
+    monkeypatch.setattr(type(graph.artifacts), "open", lambda self, asset, digest: _opened(self, asset, digest))
+    hidden.chmod(0o644)
+    hidden.unlink()
+    try:
+        result = graph.run(select=TUNED)
+    finally:
+        hidden.write_bytes(content)
+    assert result.success, failure(result)
+    assert honest.folder == splits
+
+
+def _opened(artifacts, asset, digest):
+    """Without the verification, which would miss the file that the test hides."""
+    from resources.artifact_store import Artifact
+
+    return Artifact(asset, digest, artifacts.root / asset / digest)

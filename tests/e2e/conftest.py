@@ -41,6 +41,12 @@ def wait_until_served(url: str, process: subprocess.Popen) -> None:
     raise AssertionError(f"{url} is not served")
 
 
+@pytest.fixture(autouse=True)
+def eager_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sensors look every second."""
+    monkeypatch.setenv("LUTHIER_SENSOR_SECONDS", "1")
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[], Pages]]:
     """Starts the servers over the recipes that are there by then; they end with the test."""

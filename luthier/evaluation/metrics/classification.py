@@ -75,18 +75,20 @@ def _classes(gold: Any, predicted: Any, metric: str) -> tuple[np.ndarray, np.nda
     return gold, predicted
 
 
-def _counts(gold: np.ndarray, predicted: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
-    """Right, true and predicted of each class (units x 3 classes), and how many rows each unit stands for.
+def _counts(gold: np.ndarray, predicted: np.ndarray) -> tuple[sparse.csr_array, np.ndarray, np.ndarray | None]:
+    """Right, true and predicted of each class (units x 3 classes), how many rows each unit stands for, each row's unit.
 
     Rows of one label are counted by their pair of labels: there are few of those however many rows there are.
     """
     if gold.ndim == 1:
         names, codes = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
-        pairs, times = np.unique(np.split(codes, 2), axis=1, return_counts=True)
+        pairs, units, times = np.unique(np.split(codes, 2), axis=1, return_inverse=True, return_counts=True)
         true, found = (_indicators(ids, len(names)) for ids in pairs)
+        units = units.reshape(-1)
     else:
         true, found, times = sparse.csr_array(gold), sparse.csr_array(predicted), np.ones(len(gold), dtype=int)
-    return sparse.hstack([true * found, true, found], format="csr", dtype=float), times
+        units = None
+    return sparse.hstack([true * found, true, found], format="csr", dtype=float), times, units
 
 
 def _indicators(ids: np.ndarray, classes: int) -> sparse.csr_array:

@@ -35,7 +35,7 @@ def perplexity(gold: Any, predicted: Any) -> Statistic:
     if not counts.any() or (counts < 0).any():
         raise UndefinedMetricError("undefined: there are no tokens", where="perplexity", remedy="rows with answers")
     matrix = np.stack([likelihoods, counts], axis=1)[counts > 0].astype(float)
-    return of_sums(_perplexity, matrix)
+    return of_sums(_perplexity, matrix, units=np.where(counts > 0, np.cumsum(counts > 0) - 1, -1))
 
 
 def _perplexity(sums: np.ndarray) -> np.ndarray:

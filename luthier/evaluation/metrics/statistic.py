@@ -18,7 +18,8 @@ class Statistic:
 
     A unit is a row, or all rows that are alike: ``times`` says how many. ``rows`` are what the metric is the mean of,
     if it is one, and it is a ``proportion`` where each of them is right or wrong. ``trials`` is how many observations
-    stand behind a value that no resample changes.
+    stand behind a value that no resample changes. ``units`` has the unit of each row, -1 of a row that says nothing;
+    without it each row is its own.
     """
 
     of: Callable[[np.ndarray], np.ndarray]
@@ -26,11 +27,20 @@ class Statistic:
     trials: int
     rows: np.ndarray | None = None
     proportion: bool = False
+    units: np.ndarray | None = None
 
     @property
     def value(self) -> float:
         """The metric of the rows as they are."""
         return float(self.of(self.times))
+
+    def of_row_draws(self, draws: np.ndarray) -> np.ndarray:
+        """The metric (...) of draws of rows (resamples, rows), as two statistics of the same rows have in common."""
+        if self.units is None:
+            return self.of(draws)
+        counted = np.flatnonzero(self.units >= 0)
+        place = (np.ones(len(counted)), (self.units[counted], counted))
+        return self.of((sparse.csr_array(place, shape=(len(self.times), len(self.units))) @ draws.T).T)
 
 
 def of_rows(of: Callable[[np.ndarray], np.ndarray], rows: int, *, trials: int | None = None) -> Statistic:
@@ -39,11 +49,14 @@ def of_rows(of: Callable[[np.ndarray], np.ndarray], rows: int, *, trials: int | 
 
 
 def of_sums(
-    of: Callable[[np.ndarray], np.ndarray], matrix: np.ndarray | sparse.csr_array, times: np.ndarray | None = None
+    of: Callable[[np.ndarray], np.ndarray],
+    matrix: np.ndarray | sparse.csr_array,
+    times: np.ndarray | None = None,
+    units: np.ndarray | None = None,
 ) -> Statistic:
     """A function of the column sums (..., columns) of ``matrix`` (units x columns)."""
     times = np.ones(matrix.shape[0], dtype=int) if times is None else times
-    return Statistic(lambda draws: of(draws.astype(float) @ matrix), times, int(times.sum()))
+    return Statistic(lambda draws: of(draws.astype(float) @ matrix), times, int(times.sum()), units=units)
 
 
 def mean(rows: npt.ArrayLike, *, proportion: bool = False) -> Statistic:

@@ -87,6 +87,7 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
         "target",
         "metrics",
         "baselines",
+        "champion",
         "rows",
         "trainable_parameters",
         "task",

@@ -1,0 +1,45 @@
+"""What came of holding a new model against the registered champion, on the same test rows."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from luthier.evaluation.paired import PairedDifference
+from luthier.evaluation.scores import Score
+
+# The two do different work, or nothing is known of which is better.
+Obstacle = Literal["changed", "unknown"]
+
+
+@dataclass(frozen=True)
+class ChampionComparison:
+    """What came of the comparison.
+
+    ``candidate`` and ``champion`` are scored by the deciding metric on ``rows`` rows; ``left_out`` others have content
+    that the champion was trained or validated on. There are no scores where ``obstacle`` says that the two cannot be
+    compared, and ``reason`` why.
+    """
+
+    model: str
+    version: str
+    digest: str
+    rows: int = 0
+    left_out: int = 0
+    candidate: Score | None = None
+    champion: Score | None = None
+    difference: PairedDifference | None = None
+    reaches_target: bool | None = None
+    obstacle: Obstacle | None = None
+    reason: str | None = None
+
+    @property
+    def outcome(self) -> Literal["better", "worse", "alike", "not comparable"]:
+        """What is known of the candidate beside the champion."""
+        if self.difference is None:
+            return "not comparable"
+        return "better" if self.difference.is_better else "worse" if self.difference.is_worse else "alike"
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "ChampionComparison":
+        """What ``dataclasses.asdict`` made of one."""
+        kinds = {"candidate": Score, "champion": Score, "difference": PairedDifference}
+        return cls(**{n: kinds[n](**v) if n in kinds and v is not None else v for n, v in values.items()})

@@ -20,7 +20,8 @@ from resources.recipe_book import RecipeBook
 if TYPE_CHECKING:
     from luthier.data_report.report import DataReport
 
-SOURCES = {"source", "train", "validation", "test", "sha256", "query", "format", "pattern"}
+# Decided by raw_data, or by no row at all.
+NOT_OF_ROWS = {"source", "train", "validation", "test", "watch", "sha256", "query", "format", "pattern"}
 
 
 @dg.asset(
@@ -55,7 +56,7 @@ def divided(
     from luthier.models.tokenizer import count_tokens
 
     data, most = recipe.data, recipe.training.max_length
-    inputs: dict[str, Any] = {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude=SOURCES)}
+    inputs: dict[str, Any] = {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude=NOT_OF_ROWS)}
     limit: TokenLimit | None = None
     fill_masks: FillMasks | None = None
     if data.cleaning.over_long != "truncate":

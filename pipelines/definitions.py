@@ -13,6 +13,8 @@ from assets.quantized_model import quantized_model
 from assets.raw_data import raw_data
 from pipelines.executor import executor
 from pipelines.jobs import compare_methods, finetune
+from pipelines.new_data import new_data
+from pipelines.notifying import notify
 from pipelines.sensors import close_ended_runs
 from resources.artifact_store import ArtifactStore
 from resources.home import dagster_port, luthier_home, mlflow_port, recipes_folder
@@ -35,7 +37,7 @@ defs = dg.Definitions(
         method_comparison,
     ],
     jobs=[finetune, compare_methods],
-    sensors=[close_ended_runs],
+    sensors=[close_ended_runs, new_data, notify],
     resources={
         "recipes": RecipeBook(folder=str(recipes_folder())),
         "artifacts": ArtifactStore(home=home),

@@ -59,4 +59,4 @@ class StudyResult:
         """The best of the complete trials; there is one."""
         complete = [trial for trial in self.trials if trial.state == "complete" and trial.score is not None]
         best = max if self.higher_is_better else min
-        return best(complete, key=lambda trial: trial.score or 0.0)
+        return best(complete, key=lambda trial: (trial.score or 0.0))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
+from dagster._core.events import JobFailureData
 
 
 def failure_text(event: dg.DagsterEvent, said: Mapping[str, str]) -> str:
@@ -51,7 +52,8 @@ def run_failure_text(events: Sequence[dg.DagsterEvent]) -> str:
     ends = [event for event in events if event.event_type == dg.DagsterEventType.RUN_FAILURE]
     if not ends:
         return "no reason was recorded"
-    error = ends[-1].job_failure_data.error
+    data = ends[-1].event_specific_data
+    error = data.error if isinstance(data, JobFailureData) else None
     while error is not None and error.cause is not None:
         error = error.cause
     return (error.message if error else ends[-1].message or "no reason was recorded").strip()

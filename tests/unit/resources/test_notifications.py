@@ -24,7 +24,8 @@ def test_a_webhook_gets_slacks_json_with_the_text_escaped_and_a_link(monkeypatch
         send(MESSAGE, "webhook", {"url_env": "HOOK"}, folder=tmp_path)
     (received,) = server.received
     assert received["text"] == (
-        "*reviews*: a run of finetune failed\nadapter: &lt;b&gt; &amp; no rows\n<http://page/runs/abc|Dagster run abcdef01>"
+        "*reviews*: a run of finetune failed\nadapter: &lt;b&gt; &amp; no rows\n"
+        "<http://page/runs/abc|Dagster run abcdef01>"
     )
     (block,) = received["blocks"]
     assert block == {"type": "section", "text": {"type": "mrkdwn", "text": received["text"]}}

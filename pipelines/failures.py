@@ -31,13 +31,13 @@ def failure_text(event: dg.DagsterEvent, said: Mapping[str, str]) -> str:
 
 
 def failed_checks(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
-    """What failed checks said, by step."""
+    """What failed checks said, by step; those that only warn stop none."""
     found: dict[str, list[str]] = {}
     for event in events:
         if event.event_type_value != "ASSET_CHECK_EVALUATION":
             continue
         check = event.asset_check_evaluation_data
-        if not check.passed:
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
             said = f"check {check.check_name}: {check.description or 'failed'}"
             found.setdefault(str(event.step_key), []).append(said)
     return {step: "\n".join(checks) for step, checks in found.items()}

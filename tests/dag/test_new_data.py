@@ -1,4 +1,4 @@
-"""The sensor ``new_data`` on real files: one run for each new content that has come to rest, and none for anything else."""
+"""The sensor ``new_data`` on real files: one run for each new content that has come to rest, and none otherwise."""
 
 import json
 import os

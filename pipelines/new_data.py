@@ -15,6 +15,7 @@ from luthier.errors import LuthierError
 from luthier.recipe.positions import read_document
 from luthier.sources import Access
 from pipelines.jobs import finetune
+from pipelines.launched_runs import triggered, unfinished_run
 from resources.artifact_store import ArtifactStore
 from resources.recipe_book import RecipeBook, recipe_names
 from resources.source_access import source_access
@@ -23,14 +24,6 @@ from resources.source_watch import source_fingerprints
 log = logging.getLogger("luthier.new_data")
 
 RAW_DATA = dg.AssetKey("raw_data")
-UNDER_WAY = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-TRIGGERED = {"luthier/trigger": "new data", "dagster/priority": "-1"}
 
 
 @dataclass(frozen=True)
@@ -98,13 +91,13 @@ def look(
     after = {"still": still, "seen": content}
     if memory.get("seen") != content:
         return Look("changed; a run starts when the next look finds the same", after)
-    if busy := newest_run(instance, {"dagster/partition": name}, UNDER_WAY):
+    if busy := unfinished_run(instance, name):
         return Look(f"changed; run {busy.run_id[:8]} of it is queued or under way", after)
     # The materialization is part of the key, so that content which comes back later is new again.
     key = f"new data {name} {made.record} {content[:32]}"
-    if tried := newest_run(instance, {"dagster/run_key": key}):
+    for tried in instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": key}), limit=1):
         return Look(f"changed; run {tried.run_id[:8]} was started for this content ({tried.status.value})", after)
-    request = dg.RunRequest(run_key=key, partition_key=name, tags=TRIGGERED)
+    request = dg.RunRequest(run_key=key, partition_key=name, tags=triggered("new data"))
     return Look("changed and at rest: a run starts", after, request)
 
 
@@ -118,14 +111,6 @@ def materialized_sources(instance: dg.DagsterInstance, name: str) -> Materialize
             rows = [each.data for each in table.records]
             return Materialized(record.storage_id, [(str(row["split"]), str(row["fingerprint"])) for row in rows])
     return None
-
-
-def newest_run(
-    instance: dg.DagsterInstance, tags: Mapping[str, str], statuses: list[dg.DagsterRunStatus] | None = None
-) -> dg.DagsterRun | None:
-    """The newest run with these tags, in one of some states."""
-    runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=statuses), limit=1)
-    return runs[0] if runs else None
 
 
 def _opts_in(path: Path) -> bool:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from luthier.errors import LuthierError
 from pipelines.failures import run_failure_text
+from pipelines.launched_runs import PARTITION, WILL_RETRY
 from resources.artifact_store import RECENT
 from resources.notifications import Message, declared_hooks, send
 from resources.outbox import Delivery, Outbox
@@ -20,8 +21,6 @@ from resources.tracking import Tracking
 
 REPORT = dg.AssetKey("evaluation_report")
 LOOP_ENDED = "loop ended"
-PARTITION = "dagster/partition"
-WILL_RETRY = "dagster/will_retry"
 TELLING = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,

@@ -92,7 +92,7 @@ def adapter(
             def train(folder: Path) -> None:
                 tags = {"luthier.digest": digest, "luthier.method": job.method.kind}
                 with tracking.run(
-                    asset="adapter", name="training", dagster_run_id=context.run_id, recipe=resolved.name, tags=tags
+                    asset="adapter", name="2 training", dagster_run_id=context.run_id, recipe=resolved.name, tags=tags
                 ) as run:
                     run.log_params(resolved.flat())
                     for split in ("train", "validation"):
@@ -225,6 +225,7 @@ def described(artifact: Artifact, tracking: Tracking) -> dict[str, Any]:
 def measured(facts: dict[str, Any]) -> dict[str, float]:
     """What a training used, beside what was expected."""
     return {
+        "best_validation_score": facts["best_score"],
         "peak_memory": facts["peak_memory"],
         "seconds": facts["seconds"],
         **{f"estimated_{name}": facts["estimate"][name] for name in ("memory_bytes", "seconds", "disk_bytes")},

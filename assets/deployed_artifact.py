@@ -73,7 +73,7 @@ def deployed_artifact(
             write_deployment(job, folder, save=save_package, load=load_package)
 
         artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
-        version, reused = registered(artifact, report.deciding.value, decision, context, resolved.model_name, tracking)
+        version, reused = registered(artifact, report, decision, context, resolved.model_name, tracking)
     facts = artifact.facts
     yield materialized(
         artifact,
@@ -111,9 +111,24 @@ def skip(decision: "Promotion", context: dg.AssetExecutionContext, tracking: Tra
         parent.set_tags({"luthier.not_deployed": decision.reason})
 
 
+def lineage(
+    artifact: Artifact, report: "EvaluationReport", decision: "Promotion", context: dg.AssetExecutionContext
+) -> dict[str, str]:
+    """What a registered version is made of, by the digest of each artifact; by which run, and why."""
+    return {
+        DIGEST_TAG: artifact.digest,
+        ADAPTER_TAG: artifact.manifest["inputs"]["adapter"],
+        REPORT_TAG: artifact.manifest["inputs"]["evaluation_report"],
+        **{f"luthier.{name}": digest for name, digest in report.digests.items()},
+        "luthier.recipe": context.partition_key,
+        "luthier.dagster_run_id": context.run_id,
+        "luthier.promoted_because": decision.reason,
+    }
+
+
 def registered(
     artifact: Artifact,
-    value: float,
+    report: "EvaluationReport",
     decision: "Promotion",
     context: dg.AssetExecutionContext,
     model: str,
@@ -128,14 +143,8 @@ def registered(
                 artifact.folder / "package",
                 name=model,
                 mlflow_run_id=parent.required_run_id(),
-                tags={
-                    DIGEST_TAG: artifact.digest,
-                    ADAPTER_TAG: artifact.manifest["inputs"]["adapter"],
-                    REPORT_TAG: artifact.manifest["inputs"]["evaluation_report"],
-                    "luthier.recipe": context.partition_key,
-                    "luthier.promoted_because": decision.reason,
-                },
-                metrics={"test_score": value},
+                tags=lineage(artifact, report, decision, context),
+                metrics={"test_score": report.deciding.value},
             )
         tracking.set_champion(model, version)
         parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})

@@ -10,6 +10,8 @@ from assets.incumbent import RegisteredChampion, contest, registered_champion
 from assets.loop_history import loop_metadata
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
+from assets.run_listing import list_verdict, listing_tags
+from assets.studies import round_of
 from assets.training_origin import UPSTREAM, head_of, origin_of, require_same
 from assets.unchanged import nothing_was_made
 from luthier.errors import LuthierError
@@ -87,7 +89,7 @@ def evaluation_report(
             tags = {f"luthier.{name}": digest for name, digest in digests.items()}
             with tracking.run(
                 asset="evaluation_report",
-                name="evaluation",
+                name="3 evaluation",
                 dagster_run_id=context.run_id,
                 recipe=resolved.name,
                 tags=tags,
@@ -108,11 +110,12 @@ def evaluation_report(
         artifact = artifacts.obtain("evaluation_report", judged.inputs, measure, record=record)
     unchanged = nothing_was_made(context, artifact)
     with tracking.parent(context.run_id, resolved.name) as parent:
-        summarize(artifact, parent)
+        parent.set_tags(listing_tags(round_of(context), method.kind, cleaned_splits))
+        summarize(artifact, parent, round_of(context))
         if unchanged:
             context.log.info(unchanged)
             parent.set_tags({"luthier.unchanged": "true"})
-    history = loop_metadata(context, artifact, adapter)
+    history = {**loop_metadata(context, artifact, adapter), "MLflow experiment": parent.experiment_link()}
     return described(artifact, tracking, {**history, **({"unchanged": unchanged} if unchanged else {})})
 
 
@@ -154,12 +157,13 @@ def champion_tags(report: "EvaluationReport") -> dict[str, str]:
     )
 
 
-def summarize(artifact: Artifact, parent: TrackedRun) -> None:
+def summarize(artifact: Artifact, parent: TrackedRun, round_number: int | None) -> None:
     """Puts the verdict, the deciding score and the report on the parent run, where people look first."""
     from luthier.evaluation.report import read_report
 
     report = read_report(artifact.folder)
     parent.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
+    list_verdict(parent, report, round_number, reused=artifact.reused)
     parent.log_metrics(champion_metrics(report))
     tags = {"luthier.verdict": report.verdict, "luthier.evaluation_report": artifact.digest}
     parent.set_tags({**tags, **champion_tags(report)})

@@ -4,7 +4,8 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained, table
 from assets.partitions import recipe_partitions
-from assets.studies import FinishedStudy, finished_studies, setting_of
+from assets.run_listing import listing_tags
+from assets.studies import FinishedStudy, finished_studies, round_of, setting_of
 from luthier.recipe.resolving import LAUNCH, ResolvedRecipe
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
@@ -41,6 +42,7 @@ def hyperparameters(
         parent.log_params(resolved.flat())
         parent.log_text(resolved.as_yaml(), "recipe.yaml")
         parent.set_tags({"luthier.hyperparameters": artifact.digest})
+        parent.set_tags(listing_tags(round_of(context), resolved.recipe.method.kind, cleaned_splits))
         if study is not None:
             parent.set_tags({"luthier.study": study.result.study})
     rows = [{"name": n, "value": v["value"], "origin": v["origin"]} for n, v in described_values(resolved).items()]

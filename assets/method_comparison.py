@@ -58,6 +58,7 @@ def method_comparison(
         parent.log_params(resolved.flat())
         parent.log_text(resolved.as_yaml(), "recipe.yaml")
         parent.set_tags({"luthier.method_comparison": artifact.digest, "luthier.best_method": comparison.best.kind})
+        parent.rename(f"{resolved.name} · comparison · {comparison.best.kind}")
         parent.log_artifact(artifact.folder / "comparison.html")
         return described(artifact, parent.link())
 

@@ -49,7 +49,7 @@ class TrialRecords:
         """The run of a trial; what stops the trial fails its run."""
         with self.tracking.run(
             asset="tuning_study",
-            name=f"trial {number:03d}",
+            name=f"1 trial {number:03d}",
             dagster_run_id=self.dagster_run_id,
             recipe=self.recipe,
             tags={"luthier.trial": str(number), "luthier.round": str(self.round), "luthier.origin": origin},

@@ -26,6 +26,7 @@ class Batch:
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    experiment: dict[str, str] = field(default_factory=dict)
     datasets: list[Record] = field(default_factory=list)
     artifacts: list[Record] = field(default_factory=list)
     end: Record | None = None
@@ -48,6 +49,8 @@ class Batch:
                 self.params |= record["params"]
             case "tags":
                 self.tags |= record["tags"]
+            case "experiment":
+                self.experiment |= record["tags"]
             case "dataset":
                 self.datasets.append(record)
             case "artifact":
@@ -90,6 +93,7 @@ class Delivery:
         metrics = [Metric(*point) for point in batch.metrics]
         self._in_chunks(params, PAIRS_AT_ONCE, lambda some: log_batch(run_id, params=some))
         self._in_chunks(tags, PAIRS_AT_ONCE, lambda some: log_batch(run_id, tags=some))
+        self._in_chunks(list(batch.experiment.items()), 1, lambda some: self._tag_experiment(*some[0]))
         self._in_chunks(metrics, METRICS_AT_ONCE, lambda some: log_batch(run_id, metrics=some))
         self._in_chunks(batch.datasets, PAIRS_AT_ONCE, lambda some: self.client.log_inputs(run_id, _inputs(some)))
         self._in_chunks(batch.artifacts, 1, lambda some: self._upload(some[0]))
@@ -116,6 +120,9 @@ class Delivery:
             half = len(items) // 2
             self._send(items[:half], call)
             self._send(items[half:], call)
+
+    def _tag_experiment(self, name: str, value: str) -> None:
+        self.client.set_experiment_tag(self.ref.experiment_id, name, value)
 
     def _upload(self, record: Record) -> None:
         path = Path(record["path"])

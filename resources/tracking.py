@@ -124,8 +124,8 @@ class Tracking(dg.ConfigurableResource):
         return self.registry.load_champion(name)
 
     def _page(self, ref: RunRef) -> str:
-        uri = self.tracking_uri
-        base = uri.rstrip("/") if uri.startswith("http") else f"http://127.0.0.1:{self.mlflow_port}"
+        uri = self.store.page_uri
+        base = uri.rstrip("/") if uri else f"http://127.0.0.1:{self.mlflow_port}"
         return f"{base}/#/experiments/{ref.experiment_id}/runs/{ref.run_id}"
 
     def _open(self, start: RunStart) -> TrackedRun:

@@ -13,7 +13,7 @@ from luthier.process_identity import ProcessIdentity
 from resources.journal import RunStart
 from resources.synchronizer import sync_journals
 from resources.tracking_process import tagged_process
-from resources.tracking_store import TrackingStore, Unreachable
+from resources.tracking_store import TrackingStore, Unreachable, pages
 
 log = logging.getLogger("luthier.tracking")
 
@@ -82,9 +82,9 @@ class Reconciliation:
     def _open_runs(self) -> Iterator[Any]:
         client = self.store.client
         mine = f"attributes.status = 'RUNNING' AND tags.`luthier.host` = '{gethostname()}'"
-        for experiments in _pages(client.search_experiments):
+        for experiments in pages(client.search_experiments):
             names = [experiment.experiment_id for experiment in experiments]
-            for runs in list(_pages(client.search_runs, experiment_ids=names, filter_string=mine)):
+            for runs in list(pages(client.search_runs, experiment_ids=names, filter_string=mine)):
                 yield from (run for run in runs if run.data.tags.get("luthier.home") == str(self.store.home))
 
     def _close(self, run: Any) -> None:
@@ -124,11 +124,3 @@ def executing_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Proce
         if pid is not None:
             return ProcessIdentity(int(str(pid.value)), seen=record.event_log_entry.timestamp)
     return None
-
-
-def _pages(search: Any, **arguments: Any) -> Iterator[Any]:
-    page = search(**arguments)
-    yield page
-    while page.token:
-        page = search(**arguments, page_token=page.token)
-        yield page

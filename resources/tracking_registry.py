@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from luthier.errors import LuthierError
-from resources.tracking_store import TrackingStore, Unreachable
+from resources.tracking_store import TrackingStore, Unreachable, denied, pages
 
 log = logging.getLogger("luthier.tracking")
 
 CHAMPION = "champion"
+CHAMPION_TAG = "luthier.champion"
 
 
 class ModelRegistry:
@@ -37,8 +38,14 @@ class ModelRegistry:
         return str(version.version)
 
     def set_champion(self, name: str, version: str) -> None:
+        """Moves the alias, then the tag that marks the run which made the champion."""
         with self._answering():
             self.store.client.set_registered_model_alias(name, CHAMPION, version)
+        try:
+            with self.store.reaching():
+                self._mark_champion(name, version)
+        except Unreachable as error:
+            log.warning("%s version %s is the champion, its run in MLflow is not marked so: %s", name, version, error)
 
     def champion(self, name: str) -> str | None:
         from mlflow.exceptions import MlflowException
@@ -50,6 +57,19 @@ class ModelRegistry:
                 if self.store.refused(error) or error.get_http_status_code() == 404:
                     return None
                 raise
+
+    def _mark_champion(self, name: str, version: str) -> None:
+        """Other runs of the model's versions lose the mark, whichever crash or person left it there."""
+        client = self.store.client
+        maker, mark = client.get_model_version(name, version).run_id, f"{name} {version}"
+        experiments = [found.experiment_id for page in pages(client.search_experiments) for found in page]
+        marked = f"tags.`{CHAMPION_TAG}` LIKE '{name} %'"
+        for page in list(pages(client.search_runs, experiment_ids=experiments, filter_string=marked)):
+            for run in page:
+                if run.info.run_id != maker and run.data.tags[CHAMPION_TAG].rpartition(" ")[0] == name:
+                    client.delete_tag(run.info.run_id, CHAMPION_TAG)
+        if maker and self.store.run_exists(maker):
+            client.set_tag(maker, CHAMPION_TAG, mark)
 
     def version_tags(self, name: str, version: str) -> dict[str, str]:
         """The tags of a registered version."""
@@ -115,13 +135,12 @@ class ModelRegistry:
             with self.store.reaching():
                 yield
         except Unreachable as error:
-            refused = isinstance(error.__cause__, Exception) and self.store.refused(error.__cause__)
-            raise LuthierError(
-                "MLflow refuses this" if refused else "MLflow is unreachable",
-                where=self.store.shown_uri,
-                received=str(error),
-                remedy="correct what it names" if refused else "start it (`luthier ui`), or unset MLFLOW_TRACKING_URI",
-            ) from error
+            what, remedy = "MLflow is unreachable", "start it (`luthier ui`), or unset MLFLOW_TRACKING_URI"
+            if denied(error.__cause__):
+                what, remedy = "MLflow denies access", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            elif isinstance(error.__cause__, Exception) and self.store.refused(error.__cause__):
+                what, remedy = "MLflow refuses this", "correct what it names"
+            raise LuthierError(what, where=self.store.shown_uri, received=str(error), remedy=remedy) from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from luthier.errors import LuthierError
 from resources.journal import Journal, safe
 from resources.synchronizer import Synchronizer
 from resources.tracking_store import RunRef
+from resources.tracking_view import VERDICTS, experiment_tags
 
 log = logging.getLogger("luthier.tracking")
 
@@ -56,6 +57,14 @@ class TrackedRun:
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         self._append("tags", tags=valid_tags(tags))
 
+    def rename(self, name: str) -> None:
+        """The name that MLflow lists the run by from now on."""
+        self.set_tags({"mlflow.runName": name})
+
+    def show_first(self, metric: str) -> None:
+        """Has the experiment's page offer views in which ``metric`` is the first column."""
+        self._append("experiment", tags=experiment_tags(valid_name(metric)))
+
     def log_dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """A dataset input; ``context`` says what for: training, validation, test."""
         self._append("dataset", name=name, digest=digest, source=source, context=context)
@@ -92,6 +101,14 @@ class TrackedRun:
         """For Dagster's metadata: the run's page, or that MLflow was not reached."""
         ref = self._synchronizer.ref(self._patience)
         return dg.MetadataValue.url(self._url(ref)) if ref else dg.MetadataValue.text("MLflow was not reached")
+
+    def experiment_link(self) -> dg.MetadataValue:
+        """For Dagster's metadata: the page of all runs of the recipe, or that MLflow was not reached."""
+        ref = self._synchronizer.ref(self._patience)
+        if ref is None:
+            return dg.MetadataValue.text("MLflow was not reached")
+        runs = self._url(ref).rpartition("/")[0]
+        return dg.MetadataValue.url(f"{runs}?viewStateShareKey={VERDICTS}")
 
     def end(self, status: str | None) -> None:
         """``status`` None leaves the run itself going: its end is another's to say."""

@@ -63,6 +63,11 @@ class TrackingStore:
     def shown_uri(self) -> str:
         return _without_password(self.uri)
 
+    @property
+    def page_uri(self) -> str | None:
+        """Where a server's pages are; no name and no password stands in it."""
+        return re.sub(r"^(https?://)[^/]*@", r"\1", self.uri) if self.is_http else None
+
     @cached_property
     def client(self) -> Any:
         """An MLflow client that was answered once. A database is initialised by the first process that comes."""
@@ -178,6 +183,22 @@ def configure_mlflow() -> None:
         retries.setLevel(logging.ERROR)  # it would warn of every attempt; ours warns of the outage
 
 
+def pages(search: Any, **arguments: Any) -> Iterator[Any]:
+    """All pages of one of MLflow's searches."""
+    page = search(**arguments)
+    yield page
+    while page.token:
+        page = search(**arguments, page_token=page.token)
+        yield page
+
+
+def denied(error: BaseException | None) -> bool:
+    """Whether MLflow answered that it does not know the user, or that the user may not do this."""
+    from mlflow.exceptions import MlflowException
+
+    return isinstance(error, MlflowException) and error.get_http_status_code() in (401, 403)
+
+
 def _reason(error: BaseException) -> str:
     """One line: the operating system's word where it is the root, else MLflow's."""
     root = error
@@ -185,7 +206,8 @@ def _reason(error: BaseException) -> str:
         root = deeper
     told = root if isinstance(root, OSError) else error
     lines = str(told).strip().splitlines() or [""]
-    return _without_password(f"{type(told).__name__}: {lines[0][:300]}")
+    checks = "access denied, check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; " if denied(error) else ""
+    return checks + _without_password(f"{type(told).__name__}: {lines[0][:300]}")
 
 
 def _without_password(text: str) -> str:

@@ -20,7 +20,11 @@ class Graph:
         self.tracking = Tracking(home=str(project / "home"))
 
     def run(
-        self, *overrides: str, recipe: str = "tiny", select: str | dg.AssetSelection = FINETUNED
+        self,
+        *overrides: str,
+        recipe: str = "tiny",
+        select: str | dg.AssetSelection = FINETUNED,
+        tags: dict[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         book = RecipeBook(folder=str(self.project / "recipes"), overrides=list(overrides))
         result = dg.materialize(
@@ -30,6 +34,7 @@ class Graph:
             instance=self.instance,
             resources={"recipes": book, "artifacts": self.artifacts, "tracking": self.tracking},
             raise_on_error=False,
+            tags=tags,
         )
         self.tracking.reconcile(self.instance)
         return result

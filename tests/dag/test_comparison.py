@@ -45,7 +45,7 @@ def test_methods_are_trained_with_every_seed_scored_on_validation_and_never_trai
         assert run.file_bytes > 4 * run.trainable_parameters
 
     runs = {run.info.run_name: run for run in graph.mlflow_runs(first)}
-    parent = runs.pop(f"tiny {first.run_id[:8]}")
+    parent = runs.pop(f"tiny · comparison · {comparison.best.kind}")
     assert set(runs) == {"lora", "bitfit"}
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
     assert runs["lora"].data.metrics["mean_accuracy"] == pytest.approx(lora.score.value)

@@ -56,17 +56,17 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
         "meets_target": True,
     }
     runs = {run.info.run_name: run for run in graph.mlflow_runs(first)}
-    parent = runs[f"tiny {first.run_id[:8]}"]
+    parent = runs["tiny · first training · met"]
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert {run.data.tags.get("mlflow.parentRunId") for name, run in runs.items() if run is not parent} == {
         parent.info.run_id
     }
     assert parent.data.params["method.kind"] == "full"
-    assert {"loss", "learning_rate", "grad_norm", "eval_accuracy"} <= runs["training"].data.metrics.keys()
-    assert {entry.dataset.name for entry in runs["training"].inputs.dataset_inputs} == {"train", "validation"}
+    assert {"loss", "learning_rate", "grad_norm", "eval_accuracy"} <= runs["2 training"].data.metrics.keys()
+    assert {entry.dataset.name for entry in runs["2 training"].inputs.dataset_inputs} == {"train", "validation"}
     report = read_report(Path(metadata(first, "evaluation_report")["report"]).parent)
-    assert runs["evaluation"].data.metrics["test_accuracy"] == pytest.approx(report.deciding.value)
-    assert metadata(first, "adapter")["MLflow run"].endswith(runs["training"].info.run_id)
+    assert runs["3 evaluation"].data.metrics["test_accuracy"] == pytest.approx(report.deciding.value)
+    assert metadata(first, "adapter")["MLflow run"].endswith(runs["2 training"].info.run_id)
 
     champion = graph.tracking.load_champion("tiny")
     texts = ["good warm film story", "awful grim film story"]
@@ -134,7 +134,7 @@ def test_falling_short_is_visible_deploys_nothing_and_is_no_failure(graph, tiny_
     observed = graph.instance.fetch_observations(dg.AssetKey("deployed_artifact"), limit=1).records[0]
     assert "against a target of 1" in observed.asset_observation.metadata["skipped"].value
     assert {
-        run.data.tags["luthier.verdict"] for run in graph.mlflow_runs(result) if run.info.run_name != "training"
+        run.data.tags["luthier.verdict"] for run in graph.mlflow_runs(result) if run.info.run_name != "2 training"
     } == {"short"}
 
 
@@ -220,7 +220,7 @@ def test_training_ends_well_without_mlflow_and_a_later_sync_loses_nothing(graph,
     runs = {run.info.run_name: run for run in graph.mlflow_runs(result)}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     history = json.loads((Path(metadata(result, "adapter")["folder"]) / "history.json").read_text())
-    losses = graph.tracking.store.client.get_metric_history(runs["training"].info.run_id, "loss")
+    losses = graph.tracking.store.client.get_metric_history(runs["2 training"].info.run_id, "loss")
     assert [(m.step, m.value) for m in losses] == [(e["step"], e["loss"]) for e in history if "loss" in e]
 
 

@@ -62,7 +62,7 @@ def test_training_starts_from_what_the_champion_answers(graph, tiny_bert, write_
     lineage = metadata(second, "base_model")["lineage"]
     assert lineage["adapter_of"] == "tiny"
     assert lineage["adapter"] == metadata(first, "adapter")["digest"]
-    (parent,) = [run for run in graph.mlflow_runs(second) if run.info.run_name == f"tiny-full {second.run_id[:8]}"]
+    (parent,) = [run for run in graph.mlflow_runs(second) if "mlflow.parentRunId" not in run.data.tags]
     tags = parent.data.tags
     assert tags["luthier.adapter_of"] == "tiny"
     assert tags["luthier.from.deployed_artifact"] == metadata(first, "deployed_artifact")["digest"]

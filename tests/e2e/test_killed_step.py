@@ -45,5 +45,5 @@ def test_a_killed_training_goes_on_in_the_same_run(project, tiny_bert, write_rec
     assert (facts["batch_size"], facts["out_of_memory_retries"]) == (16, 0)
     client = Tracking(home=str(home)).store.client
     (experiment,) = [found for found in client.search_experiments() if found.name == "tiny"]
-    trainings = [r for r in client.search_runs([experiment.experiment_id]) if r.info.run_name == "training"]
+    trainings = [r for r in client.search_runs([experiment.experiment_id]) if r.info.run_name == "2 training"]
     assert sorted(run.info.status for run in trainings) == ["FINISHED", "KILLED"]

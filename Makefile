@@ -45,3 +45,4 @@ bench: setup
 	$(BIN)/python benchmarks/data_scale.py
 	$(BIN)/python benchmarks/naive_split.py questions
 	$(BIN)/python benchmarks/memory_estimate.py
+	$(BIN)/python benchmarks/tuning_cost.py

@@ -78,6 +78,8 @@ def launch(
         "resources": {"recipes": {"config": {"folder": str(recipes_folder()), "overrides": list(overrides)}}},
     }
     with dg.DagsterInstance.get() as instance, diverted_output(luthier_home() / "last-run.log") as terminal:
+        # One that was killed may still hold the place of the training.
+        tracking.reconcile(instance)
         began = time.time()
         with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
             result = dg.execute_job(

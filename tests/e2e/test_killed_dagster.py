@@ -65,7 +65,7 @@ def test_what_was_under_way_is_closed_and_tried_again_and_no_trial_is_lost(proje
         assert ends(instance)["tiny"]["loop ended"] == "target met"
         first, orphan, retried = runs_of(instance, "tiny")
         assert (orphan.run_id, orphan.status) == (killed.run_id, dg.DagsterRunStatus.FAILURE)
-        assert orphan.tags["luthier/orphaned"] == "true"
+        assert orphan.tags["luthier/orphaned"] == orphan.run_id
         assert retried.parent_run_id == orphan.run_id and retried.is_success and first.is_success
         record = newest(instance, "tuning_study", "tiny")
         found = read_study(home / "artifacts" / "tuning_study" / recorded_value(record, "digest"))

@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RECIPE ?= reviews
+# Tests run in as many processes, each of which takes one core and up to 3 GB.
+WORKERS ?= 2
 
 .PHONY: setup demo finetune tune compare ui test check bench
 
@@ -30,7 +32,7 @@ ui: setup
 	@$(BIN)/luthier ui
 
 test: setup
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

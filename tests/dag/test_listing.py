@@ -20,9 +20,10 @@ def parents(graph, *results):
 
 def test_an_experiment_lists_what_each_run_came_to_and_which_made_the_champion(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, **FULL)
-    short = graph.run("training.epochs=1", "training.learning_rate=1e-6", "evaluation.target=0.99")
-    first = graph.run()
-    second = graph.run("training.learning_rate=1.9e-3")
+    untrained = ("training.epochs=1", "training.learning_rate=1e-6")
+    short = graph.run(*untrained, "evaluation.target=0.99")
+    first = graph.run(*untrained, "evaluation.target=0.1")
+    second = graph.run()
     client = graph.tracking.store.client
     assert first.success and second.success
     failed, made, better = parents(graph, short, first, second)

@@ -14,6 +14,7 @@ from luthier.errors import LuthierError
 from pipelines.failures import run_failure_text
 from pipelines.launched_runs import PARTITION, WILL_RETRY
 from resources.artifact_store import RECENT
+from resources.home import sensor_seconds
 from resources.notifications import Message, declared_hooks, send
 from resources.outbox import Delivery, Outbox
 from resources.recipe_book import RecipeBook
@@ -50,7 +51,7 @@ class Event:
     message: Message
 
 
-@dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(minimum_interval_seconds=sensor_seconds(), default_status=dg.DefaultSensorStatus.RUNNING)
 def notify(context: dg.SensorEvaluationContext, recipes: RecipeBook, tracking: Tracking) -> dg.SensorResult:
     """Sends a message for each failed run and each ended loop of a recipe with a section on_failure."""
     outbox = Outbox(Path(tracking.home))

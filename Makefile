@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RECIPE ?= reviews
-# Tests run in as many processes, each of which takes one core and up to 3 GB.
+# Tests without a daemon run in as many processes, each of which takes a core and up to 3 GB.
 WORKERS ?= 2
 
 .PHONY: setup demo finetune tune compare ui test check bench
@@ -32,7 +32,8 @@ ui: setup
 	@$(BIN)/luthier ui
 
 test: setup
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/e2e
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/e2e
 
 check: setup
 	$(BIN)/ruff check .
@@ -47,3 +48,4 @@ bench: setup
 	$(BIN)/python benchmarks/data_scale.py
 	$(BIN)/python benchmarks/naive_split.py questions
 	$(BIN)/python benchmarks/memory_estimate.py
+	$(BIN)/python benchmarks/tuning_cost.py

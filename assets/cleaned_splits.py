@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.base_model import snapshot
+from assets.drift import CHECK as DRIFT
+from assets.drift import drift_result
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
 from assets.split_checks import CHECKS, check_results, reason_table
@@ -16,11 +18,13 @@ from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection, Recipe
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
+from resources.tracking import Tracking
 
 if TYPE_CHECKING:
     from luthier.data_report.report import DataReport
 
-SOURCES = {"source", "train", "validation", "test", "sha256", "query", "format", "pattern"}
+# Decided by raw_data, or by no row at all.
+NOT_OF_ROWS = {"source", "train", "validation", "test", "watch", "sha256", "query", "format", "pattern"}
 
 
 @dg.asset(
@@ -28,7 +32,7 @@ SOURCES = {"source", "train", "validation", "test", "sha256", "query", "format",
     io_manager_key="artifacts",
     group_name="finetuning",
     kinds={"parquet"},
-    check_specs=CHECKS,
+    check_specs=[*CHECKS, DRIFT],
 )
 def cleaned_splits(
     context: dg.AssetExecutionContext,
@@ -36,13 +40,20 @@ def cleaned_splits(
     base_model: Artifact,
     recipes: RecipeBook,
     artifacts: dg.ResourceParam[ArtifactStore],
+    tracking: Tracking,
 ) -> dg.MaterializeResult:
     """Train, validation and test after cleaning and leak-safe splitting; the rejected rows with a reason each."""
+    from luthier.data_report.report import read_data_report
+
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
         splits = divided(resolved.recipe, raw_data, base_model, recipes, artifacts)
         page = reported(resolved, splits, base_model, artifacts)
-    return described(splits, page, resolved.recipe.data.cleaning.max_rejected)
+        checks = [
+            *check_results(read_data_report(page.folder), splits.folder, resolved.recipe.data.cleaning.max_rejected),
+            drift_result(resolved, splits, base_model, artifacts, tracking),
+        ]
+    return described(splits, page, checks)
 
 
 def divided(
@@ -55,7 +66,7 @@ def divided(
     from luthier.models.tokenizer import count_tokens
 
     data, most = recipe.data, recipe.training.max_length
-    inputs: dict[str, Any] = {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude=SOURCES)}
+    inputs: dict[str, Any] = {"raw_data": raw_data.digest, "data": data.model_dump(mode="json", exclude=NOT_OF_ROWS)}
     limit: TokenLimit | None = None
     fill_masks: FillMasks | None = None
     if data.cleaning.over_long != "truncate":
@@ -113,7 +124,7 @@ def reported(resolved: ResolvedRecipe, splits: Artifact, base_model: Artifact, a
     return artifacts.obtain("data_report", inputs, write)
 
 
-def described(splits: Artifact, page: Artifact, max_rejected: float) -> dg.MaterializeResult:
+def described(splits: Artifact, page: Artifact, checks: Sequence[dg.AssetCheckResult]) -> dg.MaterializeResult:
     """The splits as a person wants to see them in the UI, with the checks."""
     from luthier.data_report.report import read_data_report
     from luthier.data_report.wording import nearest_sentence, truncation_sentence, verdict_sentence
@@ -139,7 +150,7 @@ def described(splits: Artifact, page: Artifact, max_rejected: float) -> dg.Mater
             ),
             "report": dg.MetadataValue.path(page.folder / "report.html"),
         },
-        checks=check_results(report, splits.folder, max_rejected),
+        checks=checks,
     )
 
 

@@ -74,16 +74,36 @@ def run(
 
 
 @app.command()
-def tune(recipe: RecipeName, overrides: Overrides = []) -> None:  # noqa: B006 (typer reads it)
+def tune(
+    recipe: RecipeName,
+    overrides: Overrides = [],  # noqa: B006 (typer reads it)
+    join: Annotated[bool, typer.Option("--join", help="Work on the study that another process has begun.")] = False,
+) -> None:
     """Run one round of tuning for a recipe that was run before, and train with what it found."""
     from pipelines.launch import launch
     from pipelines.preflight import check_before_run
     from pipelines.summary import print_summary
 
+    if join:
+        _join(recipe)
+        return
     resolved = check_before_run(recipe, overrides)
     ended = launch(recipe, overrides=overrides, job="retune")
     _require_success(ended)
     print_summary(resolved, ended, console)
+
+
+def _join(recipe: str) -> None:
+    import dagster as dg
+
+    from pipelines.joining import join_study
+    from resources.tracking import Tracking
+
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("luthier").setLevel(logging.INFO)
+    with dg.DagsterInstance.get() as instance:
+        ended = join_study(recipe, instance, _book(), _artifacts(), Tracking(home=str(luthier_home())))
+    console.print(f"The study has ended: {ended}. The process that began it goes on.", highlight=False)
 
 
 @app.command()

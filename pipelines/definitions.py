@@ -14,6 +14,8 @@ from assets.raw_data import raw_data
 from assets.tuning_study import tuning_study
 from pipelines.executor import executor
 from pipelines.jobs import compare_methods, finetune, retune
+from pipelines.new_data import new_data
+from pipelines.notifying import notify
 from pipelines.retuning import retune_on_shortfall
 from pipelines.schedules import finetune_schedules
 from pipelines.sensors import close_ended_runs
@@ -41,7 +43,7 @@ defs = dg.Definitions(
     ],
     jobs=[finetune, retune, compare_methods],
     schedules=finetune_schedules(recipes),
-    sensors=[close_ended_runs, retune_on_shortfall],
+    sensors=[close_ended_runs, retune_on_shortfall, new_data, notify],
     resources={
         "recipes": recipes,
         "artifacts": ArtifactStore(home=home),

@@ -4,7 +4,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import psutil
 from rich.console import Console
 
 from luthier.errors import LuthierError
+from pipelines.failures import failed_checks, failure_text
 from pipelines.progress import following
 from resources.artifact_store import MANIFEST
 from resources.home import luthier_home, recipes_folder, yield_shared_cores
@@ -77,6 +78,8 @@ def launch(
         "resources": {"recipes": {"config": {"folder": str(recipes_folder()), "overrides": list(overrides)}}},
     }
     with dg.DagsterInstance.get() as instance, diverted_output(luthier_home() / "last-run.log") as terminal:
+        # One that was killed may still hold the place of the training.
+        tracking.reconcile(instance)
         began = time.time()
         with following(instance, ("luthier/launch", launch_id), Console(file=terminal, soft_wrap=True)):
             result = dg.execute_job(
@@ -141,40 +144,3 @@ def covered(intervals: Sequence[tuple[float, float]], began: float, ended: float
             total += stop - start
             reached = stop
     return total
-
-
-def failure_text(event: dg.DagsterEvent, said: Mapping[str, str]) -> str:
-    """Why a step failed: the text of a ``dg.Failure``, what its failed checks said, else the innermost error.
-
-    ``said`` has the descriptions of failed checks by step.
-    """
-    data, step = event.step_failure_data, str(event.step_key)
-    if data.user_failure_data and data.user_failure_data.description:
-        return f"{step}: {data.user_failure_data.description}"
-    error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return f"{step}: no reason was recorded"
-    if error.cls_name == "DagsterAssetCheckFailedError" and step in said:
-        return f"{step}: {said[step]}"
-    if error.cls_name == "ChildProcessCrashException":
-        return (
-            f"{step}: its process was ended from outside\n"
-            "remedy: run it again: a training goes on from its last checkpoint, with half the batch where the kernel "
-            "ended it for want of memory"
-        )
-    return f"{step}: {error.message.strip()}"
-
-
-def failed_checks(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
-    """What failed checks said, by step."""
-    found: dict[str, list[str]] = {}
-    for event in events:
-        if event.event_type_value != "ASSET_CHECK_EVALUATION":
-            continue
-        check = event.asset_check_evaluation_data
-        if not check.passed:
-            said = f"check {check.check_name}: {check.description or 'failed'}"
-            found.setdefault(str(event.step_key), []).append(said)
-    return {step: "\n".join(checks) for step, checks in found.items()}

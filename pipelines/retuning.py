@@ -13,20 +13,11 @@ from luthier.recipe.resolving import ResolvedRecipe
 from luthier.tasks.metric import METRICS
 from luthier.tuning.loop import DATA_CHANGED, Attempt, Step, next_step
 from pipelines.jobs import retune
+from pipelines.launched_runs import PARTITION, triggered, unfinished_run
 from resources.home import sensor_seconds
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
-PARTITION_TAG = "dagster/partition"
-# Rounds give way to what a person launches.
-PRIORITY = "-1"
-UNDER_WAY = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 OBSERVED = 20
 
 
@@ -81,7 +72,7 @@ def decide(resolved: ResolvedRecipe, instance: dg.DagsterInstance) -> Decision |
     found = evaluations(instance, name)
     if not found:
         return "no report yet"
-    if instance.get_runs_count(dg.RunsFilter(statuses=UNDER_WAY, tags={PARTITION_TAG: name})):
+    if unfinished_run(instance, name):
         return "a run is queued or under way"
     newest = found[-1]
     metric = METRICS[resolved.recipe.evaluation.metric]
@@ -95,9 +86,7 @@ def decide(resolved: ResolvedRecipe, instance: dg.DagsterInstance) -> Decision |
 def attempts(instance: dg.DagsterInstance, recipe: str, found: Sequence[Evaluation]) -> list[Attempt]:
     """The first training on some data and every round since, by number; a round that was retried is one."""
     data = found[-1].data
-    records = instance.get_run_records(
-        dg.RunsFilter(job_name=retune.name, tags={PARTITION_TAG: recipe, DATA_TAG: data})
-    )
+    records = instance.get_run_records(dg.RunsFilter(job_name=retune.name, tags={PARTITION: recipe, DATA_TAG: data}))
     rounds: dict[int, list[dg.RunRecord]] = {}
     for record in records:
         rounds.setdefault(int(record.dagster_run.tags[ROUND_TAG]), []).append(record)
@@ -121,8 +110,7 @@ def request(recipe: str, decision: Decision) -> dg.RunRequest:
             ROUND_TAG: str(decision.step.round),
             DATA_TAG: report.data,
             REPORT_TAG: report.report,
-            "luthier/trigger": "shortfall",
-            "dagster/priority": PRIORITY,
+            **triggered("shortfall"),
         },
     )
 

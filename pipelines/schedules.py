@@ -11,20 +11,12 @@ import dagster as dg
 from luthier.digest import digest_of
 from luthier.recipe.problems import RecipeError
 from pipelines.jobs import finetune
+from pipelines.launched_runs import triggered, unfinished_run
 from resources.recipe_book import RecipeBook, recipe_names
 
 log = logging.getLogger("luthier.schedules")
 
-TRIGGER = {"luthier/trigger": "schedule"}
-# What a person launches goes first.
-PRIORITY = {"dagster/priority": "-1"}
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+TRIGGER = "schedule"
 
 
 def finetune_schedules(book: RecipeBook) -> list[dg.ScheduleDefinition]:
@@ -45,13 +37,12 @@ def finetune_schedule(recipe: str, cron: str, time_zone: str, *, apart: bool = F
     """Starts ``finetune`` for one recipe, unless the run before has not ended; ``apart`` makes its name its own."""
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        before = dg.RunsFilter(tags={"dagster/partition": recipe, **TRIGGER}, statuses=UNFINISHED)
-        if context.instance.get_runs(before, limit=1):
+        if unfinished_run(context.instance, recipe, TRIGGER):
             return dg.SkipReason(f"the scheduled run of {recipe} before this one has not ended")
         return dg.RunRequest(
             run_key=f"{recipe} {context.scheduled_execution_time.isoformat()}",
             partition_key=recipe,
-            tags={**TRIGGER, **PRIORITY},
+            tags=triggered(TRIGGER),
         )
 
     name = schedule_name(recipe)

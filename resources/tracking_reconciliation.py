@@ -23,6 +23,7 @@ ENDS = {
     dg.DagsterRunStatus.CANCELED: "KILLED",
 }
 UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+# Its value is the run itself: one that tries it again has copies of its tags.
 ORPHANED = "luthier/orphaned"
 
 
@@ -64,7 +65,7 @@ class Reconciliation:
     def end_of(self, dagster_run_id: str) -> str | None:
         """The MLflow status that a Dagster run's end means, or None while it goes on. An orphan is failed first."""
         run = self.instance.get_run_by_id(dagster_run_id)
-        if run is None or ORPHANED in run.tags:
+        if run is None or run.tags.get(ORPHANED) == run.run_id:
             return "KILLED"
         if run.is_finished:
             return ENDS[run.status]
@@ -72,7 +73,10 @@ class Reconciliation:
         if process is None or process.alive():
             return None
         self.instance.report_run_failed(run, f"The process that executed this run (pid {process.pid}) is gone.")
-        self.instance.add_run_tags(run.run_id, {ORPHANED: "true"})
+        self.instance.add_run_tags(run.run_id, {ORPHANED: run.run_id})
+        if self.instance.event_log_storage.supports_global_concurrency_limits:
+            # Else the next training would wait for this one.
+            self.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         self.closed.append(Closed("dagster", run.run_id, run.job_name, "FAILURE", run.run_id))
         return "KILLED"
 

@@ -183,6 +183,9 @@ class DataSection(Section):
         default=None, description="With train: the validation rows as given; else a share of train is taken."
     )
     test: Sources | None = Field(default=None, description="With train: the test rows as given; none is ever removed.")
+    watch: bool = Field(
+        default=False, description="Start a run when the sources have new content, while `luthier ui` is up."
+    )
     sha256: Sha256 | None = Field(
         default=None,
         description="SHA-256 of a single source, enforced; with several each ends in #sha256=HEX.",

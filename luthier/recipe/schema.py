@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 from luthier.methods import METHODS, Method
 from luthier.methods.lora import Lora
 from luthier.recipe.data_section import DataSection
+from luthier.recipe.drift_section import DriftSection
+from luthier.recipe.on_failure_section import OnFailureSection
 from luthier.recipe.schedule_section import ScheduleSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
 from luthier.recipe.tuning_section import TuningSection
@@ -212,6 +214,12 @@ class Recipe(Section):
     )
     deploy: DeploySection = Field(default=DeploySection(), description="Where the model goes.")
     comparison: ComparisonSection = Field(default=ComparisonSection(), description="What `luthier compare` trains.")
+    drift: DriftSection = Field(
+        default=DriftSection(), description="How far new rows may be from the champion's training rows."
+    )
+    on_failure: OnFailureSection = Field(
+        default=OnFailureSection(), description="Who is told when a run fails, or its loop of tuning ends."
+    )
 
     schedule: ScheduleSection = Field(
         default=ScheduleSection(),

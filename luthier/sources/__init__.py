@@ -9,13 +9,13 @@ from luthier.sources.access import Access
 from luthier.sources.address import scheme_of, split_digest
 from luthier.sources.docstrings import fetch_docstrings
 from luthier.sources.fetched import Fetched, Fetcher
-from luthier.sources.file import fetch_file
+from luthier.sources.file import Marks, fetch_file, file_marks
 from luthier.sources.hub import fetch_hub
 from luthier.sources.remote import fetch_remote
 from luthier.sources.sql import fetch_sql
 from luthier.sources.wheel import fetch_wheel
 
-__all__ = ["SCHEMES", "Access", "Fetched", "NotDownloadedError", "fetch"]
+__all__ = ["SCHEMES", "Access", "Fetched", "Marks", "NotDownloadedError", "fetch", "marks"]
 
 SCHEMES: Final[Mapping[str, Fetcher]] = {
     "file": fetch_file,
@@ -41,3 +41,9 @@ def fetch(uri: str, access: Access, *, sha256: str | None = None, query: str | N
             f"a query for a source of {scheme}", where=address, remedy="take query out, or use sql://NAME"
         )
     return SCHEMES[scheme](address, access, sha256=digest, query=query)
+
+
+def marks(uri: str, access: Access) -> Marks | None:
+    """What tells without reading that the source is as it was; None where only reading does. Raises SourceError."""
+    address, _ = split_digest(uri, None)
+    return file_marks(address, access) if scheme_of(address, SCHEMES) == "file" else None

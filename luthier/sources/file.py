@@ -1,10 +1,14 @@
 """A path, a glob or a ``file://`` URI: local files, used where they are, inside the folders that may be read."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
+from luthier.digest import digest_of
 from luthier.errors import SourceError
 from luthier.sources.access import Access
 from luthier.sources.fetched import Fetched, content_digest, require_digest
@@ -15,17 +19,37 @@ PREFIX = "file://"
 
 def fetch_file(uri: str, access: Access, *, sha256: str | None, query: str | None) -> Fetched:
     """The file itself, every file below a folder, or those that match; a relative path starts at the root."""
-    written = _written(uri)
-    try:
-        path, files = _found(written, access)
+    with _readable(uri):
+        path, files = _found(_written(uri), access)
         fingerprint = content_digest(path, files)
-    except OSError as error:
-        remedy = "check the path and who may read it"
-        raise SourceError(
-            f"cannot be read: {error.strerror}", where=str(written), received=uri, remedy=remedy
-        ) from None
     require_digest(fingerprint, sha256, where=uri, remedy="restore the file, or correct sha256 in the recipe")
     return Fetched(path, uri, fingerprint, {"scheme": "file", "name": path.name, "sha256": fingerprint}, files)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """``digest`` follows from the files' names, sizes and times; ``latest`` is when one last changed, since 1970."""
+
+    digest: str
+    latest: float
+
+
+def file_marks(uri: str, access: Access) -> Marks:
+    """The marks of a source's files. Raises SourceError."""
+    with _readable(uri):
+        _, files = _found(_written(uri), access)
+        stats = {str(file): file.stat() for file in files}
+    values = {name: [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for name, stat in stats.items()}
+    return Marks(digest_of(values), max(max(stat.st_mtime, stat.st_ctime) for stat in stats.values()))
+
+
+@contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "check the path and who may read it"
+        raise SourceError(f"cannot be read: {error.strerror}", where=uri, remedy=remedy) from None
 
 
 def _written(uri: str) -> Path:

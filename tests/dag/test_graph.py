@@ -47,6 +47,7 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
         "splits_not_empty": True,
         "labels_complete": True,
         "rejections_within_limit": True,
+        "drift": True,
         # 2,000 parameters on a few thousand tokens.
         "settings_advised": False,
         "healthy_training": True,

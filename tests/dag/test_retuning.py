@@ -44,12 +44,7 @@ class Loop:
     def answer(self, request: dg.RunRequest, status=dg.DagsterRunStatus.SUCCESS, **report) -> None:
         """Records the run of a request, and the report that it made if it made one."""
         tags = {**request.tags, "dagster/partition": request.partition_key, "dagster/run_key": request.run_key}
-        # A run that waits in the queue has to come from a code location: it is put there afterwards.
-        queued = status == dg.DagsterRunStatus.QUEUED
-        begun = dg.DagsterRunStatus.NOT_STARTED if queued else status
-        run = self.instance.create_run_for_job(self.repository.get_job("retune"), tags=tags, status=begun)
-        if queued:
-            self.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_ENQUEUED", "retune"), run.run_id)
+        self.instance.create_run_for_job(self.repository.get_job("retune"), tags=tags, status=status)
         if status == dg.DagsterRunStatus.SUCCESS:
             self.report(request.partition_key, number=int(request.tags["luthier/round"]), **report)
 
@@ -93,8 +88,8 @@ def test_ticks_that_come_twice_ask_for_the_same_run(tuned):
     assert len({request.run_key for request in (*first, *second)}) == 1
 
 
-@pytest.mark.parametrize("status", ["NOT_STARTED", "QUEUED", "STARTING", "STARTED", "CANCELING"])
-def test_nothing_begins_while_a_run_of_the_recipe_is_queued_or_under_way(status, tuned):
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
+def test_nothing_begins_while_a_run_of_the_recipe_is_under_way(status, tuned):
     tuned.report()
     (request,) = tuned.requests()
     tuned.answer(request, dg.DagsterRunStatus[status])

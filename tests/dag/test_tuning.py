@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from luthier.errors import LuthierError
 from luthier.tuning.report import read_study
+from pipelines.definitions import defs
 from pipelines.jobs import FINETUNED, TUNED
 from tests.dag.graph import checks, failure, metadata, remade
 
@@ -99,6 +102,28 @@ def test_the_next_round_starts_from_the_best_before_and_says_what_it_changed(gra
     assert len(made) == 4
     if second.space != first.space:
         assert second.revisions
+
+
+def test_trials_that_another_process_made_count_for_the_study(graph, timid):
+    from pipelines.joining import join_study
+    from resources.recipe_book import RecipeBook
+
+    book = RecipeBook(folder=str(graph.project / "recipes"))
+    with pytest.raises(LuthierError, match="no study is under way"):
+        join_study("tiny", graph.instance, book, graph.artifacts, graph.tracking)
+    tags = {"dagster/partition": "tiny", "luthier/round": "1"}
+    job = defs.get_repository_def().get_job("retune")
+    begun = graph.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    assert join_study("tiny", graph.instance, book, graph.artifacts, graph.tracking) == "trials used up"
+    result = graph.run(select=TUNED)
+    assert result.success, failure(result)
+    assert len([trial for trial in study_of(result).trials if trial.seconds > 0]) == 4
+    assert not [run for run in graph.mlflow_runs(result) if "luthier.trial" in run.data.tags]
+    joined = graph.tracking.store.client.search_runs(
+        [e.experiment_id for e in graph.tracking.store.client.search_experiments()],
+        f"tags.`luthier.dagster_run_id` = '{begun.run_id}'",
+    )
+    assert len([run for run in joined if "luthier.trial" in run.data.tags]) == 4
 
 
 def test_trials_never_see_the_test_split(graph, timid, monkeypatch):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -24,6 +25,7 @@ LEARNABLE = "{trials: 3, rounds: 2, space: {learning_rate: {low: 1.0e-3, high: 1
 HOPELESS = "{trials: 2, rounds: 2, min_improvement: null, space: {learning_rate: [1.0e-5, 1.0e-4]}}"
 TIMID = "{epochs: 4, batch_size: 16, max_length: 16, learning_rate: 1.0e-5, threads: 1, early_stopping: {patience: 20}}"
 WAIT_SECONDS = 400
+TELL = "import json, sys; print(json.dumps(json.load(sys.stdin)), file=open('told.jsonl', 'a'))"
 
 
 def finetune(page: str, recipe: str) -> None:
@@ -49,6 +51,12 @@ def ends(instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
     said = [record.asset_observation for record in records]
     assert len({observed.partition for observed in said}) == len(said), "an end was said twice"
     return {o.partition: {name: value.value for name, value in o.metadata.items()} for o in said}
+
+
+def told(project: Path) -> list[dict[str, Any]]:
+    """The messages that the recipes' own command was given."""
+    file = project / "told.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
 
 
 def runs_of(instance: dg.DagsterInstance, recipe: str) -> list[dg.DagsterRun]:
@@ -84,6 +92,7 @@ def ended(project: Path, tiny_bert: Path, write_recipe, serve: Callable[[], Any]
         training=TIMID,
         evaluation="{metric: accuracy, target: 0.8}",
         tuning=LEARNABLE,
+        on_failure=json.dumps({"command": [sys.executable, "-c", TELL]}),
     )
     write_recipe(
         "tiny-full",
@@ -93,13 +102,14 @@ def ended(project: Path, tiny_bert: Path, write_recipe, serve: Callable[[], Any]
         training=TIMID,
         evaluation="{metric: accuracy, target: 1.0}",
         tuning=HOPELESS,
+        on_failure=json.dumps({"command": [sys.executable, "-c", TELL]}),
     )
     pages = serve()
     for recipe in ("tiny", "tiny-full"):
         finetune(pages.dagster, recipe)
     deadline = time.monotonic() + WAIT_SECONDS
     with dg.DagsterInstance.from_config(str(project / "home" / "dagster")) as instance:
-        while len(ends(instance)) < 2:
+        while len(ends(instance)) < 2 or len(told(project)) < 2:
             assert pages.process.poll() is None and time.monotonic() < deadline, ends(instance)
             time.sleep(0.5)
     return project / "home"
@@ -112,6 +122,11 @@ def test_a_short_result_is_tuned_and_deployed_and_a_hopeless_one_ends_at_its_cap
             "tiny": "target met",
             "tiny-full": "rounds used up",
         }
+        messages = {message["recipe"]: message for message in told(ended.parent)}
+        assert len(messages) == len(told(ended.parent)) == 2
+        assert messages["tiny"]["what"] == "the loop has ended: target met"
+        assert messages["tiny-full"]["what"] == "the loop has ended: rounds used up"
+        assert "not met after 2 of 2 rounds" in messages["tiny-full"]["why"]
         assert [run.job_name for run in runs_of(instance, "tiny")] == ["finetune", "retune"]
         assert [run.job_name for run in runs_of(instance, "tiny-full")] == ["finetune", "retune", "retune"]
         assert [run.tags.get("luthier/round") for run in runs_of(instance, "tiny-full")] == [None, "1", "2"]

@@ -111,6 +111,7 @@ def evaluation_report(
     unchanged = nothing_was_made(context, artifact)
     with tracking.parent(context.run_id, resolved.name) as parent:
         parent.set_tags(listing_tags(round_of(context), method.kind, cleaned_splits))
+        parent.log_metrics({"best_validation_score": adapter.facts["best_score"]})
         summarize(artifact, parent, round_of(context))
         if unchanged:
             context.log.info(unchanged)

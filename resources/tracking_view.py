@@ -11,9 +11,9 @@ VERDICTS, STEPS = "luthier-verdicts", "luthier-steps"
 VIEW_TAG = "mlflow.sharedViewState."
 TAGS = ("luthier.verdict", "luthier.round", "luthier.method", "luthier.champion", "luthier.data")
 PARAMS = ("evaluation.target", "training.learning_rate")
-# Of trials and trainings, which are never scored on test rows.
+# By which trials and rounds are compared: test rows are no part of that.
 VALIDATION = "best_validation_score"
-NAME_WIDTH, COLUMN_WIDTH = 320, 135
+NAME_WIDTH, COLUMN_WIDTH = 320, 165
 CREATED = 1_700_000_000_000
 
 

@@ -63,8 +63,8 @@ def test_a_better_model_replaces_the_champion_and_stays_it_when_nothing_changes(
     assert graph.tracking.champion("tiny") == "2"
     assert "significantly better" in metadata(second, "deployed_artifact")["promoted because"]
     runs = {run.info.run_name: run for run in graph.mlflow_runs(second)}
-    parent = runs[f"tiny {second.run_id[:8]}"]
-    assert runs["evaluation"].data.metrics["champion_difference_low"] == pytest.approx(found.difference.low)
+    parent = runs["tiny · first training · met"]
+    assert runs["3 evaluation"].data.metrics["champion_difference_low"] == pytest.approx(found.difference.low)
     assert parent.data.tags["luthier.compared_champion"] == "tiny 1"
     assert parent.data.tags["luthier.beside_champion"] == "better"
 

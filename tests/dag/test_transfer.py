@@ -25,10 +25,11 @@ def evidence(model: torch.nn.Module, tokenizer, rows, head) -> torch.Tensor:
 def started(graph, recipe: str, result) -> tuple[FineTuning, torch.nn.Module]:
     """The training of a run as it began, and its model before the first step."""
     from assets.adapter import fine_tuning
+    from luthier.training.hyperparameters import read_hyperparameters
 
-    names = ("cleaned_splits", "base_model", "quantized_model", "hyperparameters")
-    inputs = [graph.artifacts.open(name, metadata(result, name)["digest"]) for name in names]
-    job = fine_tuning("text-classification", *inputs, graph.artifacts)
+    names = ("hyperparameters", "cleaned_splits", "base_model", "quantized_model")
+    values, *inputs = [graph.artifacts.open(name, metadata(result, name)["digest"]) for name in names]
+    job = fine_tuning("text-classification", read_hyperparameters(values.folder), *inputs, graph.artifacts)
     return job, trainable_model(job)
 
 

@@ -34,6 +34,8 @@ def test_a_recipe_materialized_by_clicking_is_found_in_mlflow_and_one_ctrl_c_sto
         page = browser.new_page(viewport={"width": 1500, "height": 950})
         page.goto(f"{pages.dagster}/locations/luthier/jobs/finetune")
         page.get_by_role("button", name="Materialize all").click(timeout=60_000)
+        # Dagster warns of the study, which a first training does without.
+        page.get_by_role("button", name="Confirm").click()
         page.get_by_text("Select a partition or create one").click()
         page.get_by_text("Select all (1)").click()
         page.keyboard.press("Escape")

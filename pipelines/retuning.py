@@ -91,7 +91,8 @@ def attempts(instance: dg.DagsterInstance, recipe: str, found: Sequence[Evaluati
     for record in records:
         rounds.setdefault(int(record.dagster_run.tags[ROUND_TAG]), []).append(record)
     scores = {each.round: each.validation for each in found}
-    tried = [Attempt(0, scores.get(0))]
+    # The first of all: one that came after a round had the values of its study.
+    tried = [Attempt(0, next((each.validation for each in found if each.round == 0), None))]
     for number in sorted(rounds):
         newest, *_ = rounds[number]
         seconds = sum((r.end_time or 0.0) - (r.start_time or r.end_time or 0.0) for r in rounds[number])

@@ -20,6 +20,9 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
     share = f"of which {ended.overhead:.0%} is not library work" if ended.overhead < 1 else "everything reused"
     console.print(f"Time      {minutes}:{seconds:02d}, {share}", highlight=False)
     console.print("\nLook further:   make ui", highlight=False)
+    if result.report.verdict != "met":
+        by_itself = ", which make ui does by itself" if resolved.recipe.tuning.automatic else ""
+        console.print(f"Tune it:        luthier tune {resolved.name}{by_itself}", markup=False, highlight=False)
     if result.model_version:
         example = f'luthier predict {resolved.name} "..."'
         console.print(f"Ask the model:  {example}", markup=False, highlight=False)

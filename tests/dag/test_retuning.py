@@ -131,6 +131,15 @@ def test_a_round_that_failed_or_helped_nothing_ends_the_loop(tuned):
     assert tuned.ends()[-1] == ("tiny", "study impossible")
 
 
+def test_a_training_between_rounds_does_not_hide_what_the_round_before_it_gained(tuned):
+    tuned.report(validation=0.5)
+    (request,) = tuned.requests()
+    tuned.answer(request, validation=0.7, digest="better")
+    tuned.report(validation=0.7, digest="better")
+    (request,) = tuned.requests()
+    assert request.tags["luthier/round"] == "2"
+
+
 def test_new_data_begins_to_count_anew_and_says_so_of_the_loop_before(tuned):
     tuned.report()
     (request,) = tuned.requests()

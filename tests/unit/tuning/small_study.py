@@ -35,6 +35,7 @@ class SmallStudy:
     starts: tuple[Start, ...] = ()
     seconds: float | None = None
     fatal: bool = False
+    storage: str | None = None
 
     def tuning(self) -> Tuning:
         return Tuning(
@@ -44,7 +45,7 @@ class SmallStudy:
             space=self.space,
             starts=self.starts,
             like=self.job,
-            storage=f"sqlite:///{self.folder / 'studies.db'}",
+            storage=self.storage or f"sqlite:///{self.folder / 'studies.db'}",
             lock=self.folder / "studies.lock",
             seconds=self.seconds,
             prepare=self.prepare,

@@ -150,6 +150,16 @@ def test_two_processes_share_one_study_and_no_trial_is_made_twice(small):
     assert len({str(trial.values) for trial in trials}) == 8
 
 
+def test_a_study_in_postgresql_is_shared_too(small, postgres):
+    study = small(tuning={"trials": 4, "sampler": "random"}, training={"epochs": 1}, storage=postgres)
+    processes = [begin(study), begin(study)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert sorted(study.noted("began")) == list(range(4))
+    assert {trial.state for trial in results(study)} <= {"complete", "pruned"}
+
+
 def test_a_study_killed_twenty_times_loses_no_trial_and_counts_none_twice(small, tmp_path):
     trials = 10
     study = small(tuning={"trials": trials, "sampler": "random"}, training={"epochs": 3})

@@ -13,6 +13,8 @@ from luthier.tuning.trial_training import FACTOR
 
 # The percentage of a training at which pruners judge first.
 FIRST = 100 // FACTOR**2
+# A score counts for a rung when it is from no later than this times where the rung lies.
+NEAR = 2
 # Trials that TPE draws at random before it models anything. Those that start a study count.
 RANDOM_TRIALS = 4
 # Finished trials before the median says anything.
@@ -24,7 +26,7 @@ def sampler(tuning: TuningSection, space: Space, trial: int) -> optuna.samplers.
     seed = (tuning.seed + trial) % 2**32
     samplers: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
         "tpe": lambda: optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=RANDOM_TRIALS, multivariate=True, group=True, warn_independent_sampling=False
+            seed=seed, n_startup_trials=RANDOM_TRIALS, multivariate=True, group=True
         ),
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
         "grid": lambda: optuna.samplers.GridSampler({d.field: d.grid() for d in space}, seed=tuning.seed),
@@ -80,12 +82,15 @@ class _CountedStudy:
 
 
 def rung_marks(tuning: TuningSection, standings: Mapping[int, float]) -> dict[str, float]:
-    """What successive halving knows of a trial that reported these scores by percentage, as it keeps it itself."""
+    """What successive halving knows of a trial that reported these scores by percentage, as it keeps it itself.
+
+    A score from much later in a training than others are judged by is no match for theirs.
+    """
     if tuning.pruner != "successive_halving":
         return {}
     marks: dict[str, float] = {}
     for rung, threshold in enumerate((FIRST, FIRST * FACTOR, FIRST * FACTOR**2)):
-        reached = [percent for percent in sorted(standings) if percent >= threshold]
-        if reached:
-            marks[f"completed_rung_{rung}"] = standings[reached[0]]
+        near = [percent for percent in standings if threshold <= percent < threshold * NEAR]
+        if near:
+            marks[f"completed_rung_{rung}"] = standings[min(near)]
     return marks

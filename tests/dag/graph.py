@@ -11,6 +11,11 @@ from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
 
 
+def up_to(asset: str) -> dg.AssetSelection:
+    """An asset and all it is made of, without a round of tuning."""
+    return FINETUNED & dg.AssetSelection.assets(asset).upstream()
+
+
 class Graph:
     """The shipped assets over the recipes of one project folder."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from luthier.training.tokens import read_tokens
 from tests.dag.bad_rows import HOSTILE, KINDS, USED, Planted, Planter
-from tests.dag.graph import Graph, checks, failure, metadata, remade
+from tests.dag.graph import Graph, checks, failure, metadata, remade, up_to
 from tests.html_page import Page
 
 SPLITS = ("train", "validation", "test")
@@ -66,7 +66,7 @@ def run(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             (project / "recipes" / "tiny.yaml").write_text(RECIPE.format(base=tiny_bert))
             planted = Planter().write(project)
             graph = Graph(project, stack.enter_context(dg.DagsterInstance.local_temp(str(project / "dagster"))))
-            return Outcome(graph, graph.run(*overrides, select="*adapter"), planted)
+            return Outcome(graph, graph.run(*overrides, select=up_to("adapter")), planted)
 
         yield _run
 

@@ -11,7 +11,7 @@ import pytest
 
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.report import read_report
-from tests.dag.graph import checks, failure, materializations, metadata, remade
+from tests.dag.graph import checks, failure, materializations, metadata, remade, up_to
 
 ASSETS = {
     "raw_data",
@@ -226,8 +226,8 @@ def test_training_ends_well_without_mlflow_and_a_later_sync_loses_nothing(graph,
 
 def test_an_adapter_is_never_evaluated_on_splits_that_it_was_not_trained_beside(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, training=SHORT)
-    assert graph.run(select="*adapter").success
-    assert graph.run("data.split.seed=99", select="*cleaned_splits").success
+    assert graph.run(select=up_to("adapter")).success
+    assert graph.run("data.split.seed=99", select=up_to("cleaned_splits")).success
     result = graph.run("data.split.seed=99", select="evaluation_report")
     assert not result.success
     assert "was made from another cleaned_splits" in failure(result)

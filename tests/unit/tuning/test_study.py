@@ -17,7 +17,7 @@ from tests.unit.tuning.small_study import FATAL, RATE, RATES, SmallStudy, begin,
 
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp")
 KILLS, SEED = 20, 5
-PATIENT = {"epochs": 6, "early_stopping": {"patience": 20}}
+PATIENT = {"epochs": 12, "early_stopping": {"patience": 20}}
 
 
 @pytest.fixture

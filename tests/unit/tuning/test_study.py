@@ -8,7 +8,7 @@ from luthier.digest import file_digest
 from luthier.errors import LuthierError
 from luthier.recipe.tuning_section import TuningSection
 from luthier.training.finetuning import finetune
-from luthier.tuning.database import MOST_RETRIES
+from luthier.tuning.database import HISTORY, MOST_RETRIES
 from luthier.tuning.result import TrialResult
 from luthier.tuning.space import Dimension
 from luthier.tuning.study import RunningStudy
@@ -177,8 +177,10 @@ def test_a_study_killed_twenty_times_loses_no_trial_and_counts_none_twice(small,
     assert superseded, "no kill hit a trial: raise KILLS"
     given_up = [trial for trial in counted if trial.state == "failed"]
     assert all("killed" in trial.failure for trial in given_up)
-    tries = {str(trial.values): sum(str(t.values) == str(trial.values) for t in found) for trial in superseded}
-    assert all(2 <= count <= MOST_RETRIES + 1 for count in tries.values())
+    kept = {trial.number: trial for trial in RunningStudy(study.tuning()).study.get_trials()}
+    histories = [kept[trial.number].system_attrs.get(HISTORY, []) for trial in counted]
+    assert max(map(len, histories)) <= MOST_RETRIES
+    assert sorted(number for history in histories for number in history) == [trial.number for trial in superseded]
     ended = study.noted("complete") + study.noted("pruned")
     assert len(ended) == len(set(ended))
     best = ranked(counted)[0]

@@ -1,7 +1,9 @@
 """What a round of tuning costs, in full trainings of the same recipe.
 
-python benchmarks/tuning_cost.py [RECIPE] [--trials N]: trains the recipe once, then runs one round of N trials over its
-space, both through the shipped jobs and in this order, in a home of their own.
+python benchmarks/tuning_cost.py [RECIPE] [--trials N] [--set FIELD=VALUE]...
+
+Trains the recipe once, then runs one round of N trials over its space, both through the shipped jobs and in this order, in
+a home of their own.
 """
 
 import argparse
@@ -31,10 +33,10 @@ def seconds_of(asset: str, recipe: str) -> tuple[float, Path]:
     return ended - began, folder
 
 
-def measure(recipe: str, trials: int) -> None:
+def measure(recipe: str, trials: int, given: list[str]) -> None:
     """Prints the cost of a round, and what came of it."""
-    for job, overrides in (("finetune", ()), ("retune", (f"tuning.trials={trials}",))):
-        ended = launch(recipe, job=job, overrides=overrides)
+    for job in ("finetune", "retune"):
+        ended = launch(recipe, job=job, overrides=[*given, f"tuning.trials={trials}"])
         if not ended.success:
             raise SystemExit("\n".join(ended.failures))
         if job == "finetune":
@@ -55,8 +57,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="?", default="reviews")
     parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ["LUTHIER_HOME"] = os.environ.get("LUTHIER_BENCHMARK_HOME", home)
         prepare_home()
-        measure(given.recipe, given.trials)
+        measure(given.recipe, given.trials, given.set)

@@ -2,8 +2,8 @@
 
 python benchmarks/tuning_cost.py [RECIPE] [--trials N] [--set FIELD=VALUE]...
 
-Trains the recipe once, then runs one round of N trials over its space, both through the shipped jobs and in this order, in
-a home of their own.
+Trains the recipe once, then runs one round of N trials over its space, both through the shipped jobs and in this order,
+in a home of their own.
 """
 
 import argparse

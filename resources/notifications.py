@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from luthier.errors import LuthierError
 from luthier.recipe.on_failure_section import OnFailureSection
+from resources.tracking_run import shortened
 
 WEBHOOK_SECONDS = 10.0
 COMMAND_SECONDS = 20.0
@@ -148,10 +149,6 @@ def run_command(message: Message, command: list[str], *, folder: Path, seconds: 
 def escaped(text: str) -> str:
     """Text in which Slack sees neither links nor mentions."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def declared_hooks(path: Path) -> dict[str, dict[str, Any]]:

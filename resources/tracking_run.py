@@ -46,7 +46,7 @@ class TrackedRun:
                 file = f"long_params/{safe(name)}.txt"
                 log.info("parameter %s is cut to %d characters; all of it is in %s", name, PARAM_LENGTH, file)
                 self.log_text(value, file)
-        self._append("params", params={name: _shortened(value, PARAM_LENGTH) for name, value in values.items()})
+        self._append("params", params={name: shortened(value, PARAM_LENGTH) for name, value in values.items()})
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int = 0, timestamp: int | None = None) -> None:
         """``timestamp`` in milliseconds since 1970. NaN and infinity are kept; what is no number is left out."""
@@ -143,10 +143,11 @@ def valid_name(name: str) -> str:
 
 
 def valid_tags(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {valid_name(name): _shortened(str(value), TAG_LENGTH) for name, value in tags.items()}
+    return {valid_name(name): shortened(str(value), TAG_LENGTH) for name, value in tags.items()}
 
 
-def _shortened(text: str, length: int) -> str:
+def shortened(text: str, length: int) -> str:
+    """At most ``length`` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -2,10 +2,8 @@
 
 import socket
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import optuna
 import psutil
@@ -89,13 +87,6 @@ def retry(study: optuna.Study, trial: FrozenTrial) -> None:
 def superseded(trials: Iterable[FrozenTrial]) -> set[int]:
     """The numbers of trials that were killed and are tried again by another trial, which counts in their place."""
     return {number for trial in trials for number in trial.system_attrs.get(HISTORY, [])}
-
-
-@contextmanager
-def alone(lock: Path) -> Iterator[Any]:
-    """Keeps other processes of this machine from beginning a trial."""
-    with FileLock(lock, timeout=LOCK_SECONDS) as held:
-        yield held
 
 
 def _is_orphan(trial: FrozenTrial) -> bool:

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from dataclasses import field as made
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Dimension:
     log: bool = False
     integer: bool = False
     choices: tuple[Any, ...] = ()
-    when: Mapping[str, tuple[Any, ...]] = made(default_factory=dict)
+    when: Mapping[str, tuple[Any, ...]] = dataclass_field(default_factory=dict)
 
     @property
     def is_range(self) -> bool:

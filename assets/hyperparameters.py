@@ -62,13 +62,15 @@ def tuned(
     artifacts: ArtifactStore,
 ) -> tuple[ResolvedRecipe, FinishedStudy | None]:
     """The recipe with the values of the best trial, if there was a study of it; values given at launch win."""
-    from luthier.training.hyperparameters import architecture_of_base, suited_to, with_values
+    from luthier.training.hyperparameters import suited_to_base, with_values
 
-    architecture = architecture_of_base(base_model.facts)
-    resolved = suited_to(recipes.get(context.partition_key), architecture)
+    resolved = suited_to_base(recipes.get(context.partition_key), base_model.facts)
     launched = {name for name, origin in resolved.origins.items() if origin == LAUNCH}
     # A study that was itself launched with these values, else one of the recipe as it is written.
-    for asked in (resolved, suited_to(RecipeBook(folder=recipes.folder).get(context.partition_key), architecture)):
+    for asked in (
+        resolved,
+        suited_to_base(RecipeBook(folder=recipes.folder).get(context.partition_key), base_model.facts),
+    ):
         setting = setting_of(asked, cleaned_splits, base_model)
         finished = finished_studies(context.instance, resolved.name, setting, artifacts)
         if finished:

@@ -42,10 +42,10 @@ def method_comparison(
 ) -> dg.MaterializeResult:
     """Every method that the recipe allows, trained with several seeds: validation scores with intervals, and costs."""
     from luthier.comparison.report import write_comparison
-    from luthier.training.hyperparameters import architecture_of_base, suited_to
+    from luthier.training.hyperparameters import suited_to_base
 
     with mistakes_explained():
-        resolved = suited_to(recipes.get(context.partition_key), architecture_of_base(base_model.facts))
+        resolved = suited_to_base(recipes.get(context.partition_key), base_model.facts)
         shared = trainings(resolved, cleaned_splits, base_model, quantized_model, artifacts)
         comparison = compare(shared, tracking, context)
         artifact = artifacts.obtain(

@@ -21,7 +21,6 @@ log = logging.getLogger("luthier.tuning")
 
 # Of each earlier round, so many trials are among the first of the next one.
 BEST_BEFORE = 3
-OWN, CHAMPION = "the recipe", "the champion"
 
 
 def starts_of(plan: RoundPlan, tracking: Tracking) -> "tuple[Start, ...]":
@@ -29,6 +28,7 @@ def starts_of(plan: RoundPlan, tracking: Tracking) -> "tuple[Start, ...]":
 
     Values that the space has not are no start of it.
     """
+    from luthier.tuning.result import CHAMPION, OWN
     from luthier.tuning.space import decoded, encoded
     from luthier.tuning.tuning import Start
 
@@ -54,9 +54,7 @@ def contained(space: "Sequence[Dimension]", values: Mapping[str, Any]) -> bool:
 def _best(plan: RoundPlan) -> "Iterator[tuple[FinishedStudy, TrialResult]]":
     """The best complete trials of the rounds before, whose values the new space still searches as they were."""
     for study in reversed(plan.before):
-        done = [trial for trial in study.result.trials if trial.state == "complete" and trial.score is not None]
-        ranked = sorted(done, key=lambda trial: trial.score or 0.0, reverse=study.result.higher_is_better)
-        yield from ((study, trial) for trial in ranked[:BEST_BEFORE])
+        yield from ((study, trial) for trial in study.result.ranked[:BEST_BEFORE])
 
 
 def _champion(plan: RoundPlan, tracking: Tracking) -> Iterator[dict[str, Any]]:

@@ -36,10 +36,10 @@ def tuning_study(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     """A study of trials over the recipe's search space, judged on validation rows; one round of the loop."""
-    from luthier.training.hyperparameters import architecture_of_base, suited_to
+    from luthier.training.hyperparameters import suited_to_base
 
     with mistakes_explained():
-        resolved = suited_to(recipes.get(context.partition_key), architecture_of_base(base_model.facts))
+        resolved = suited_to_base(recipes.get(context.partition_key), base_model.facts)
         setting = setting_of(resolved, cleaned_splits, base_model)
         finished = finished_studies(context.instance, resolved.name, setting, artifacts)
         number = round_of(context) or len(finished) + 1

@@ -47,7 +47,7 @@ def plan_of(
     run: dg.DagsterRun, recipe: str, instance: dg.DagsterInstance, book: RecipeBook, artifacts: ArtifactStore
 ) -> RoundPlan:
     """The plan that the run itself made: from the same artifacts and the values it was launched with."""
-    from luthier.training.hyperparameters import architecture_of_base, suited_to
+    from luthier.training.hyperparameters import suited_to_base
 
     config: Any = run.run_config
     given = config.get("resources", {}).get("recipes", {}).get("config", {})
@@ -55,7 +55,7 @@ def plan_of(
     splits, base, quantized = (
         _materialized(name, recipe, instance, artifacts) for name in ("cleaned_splits", "base_model", "quantized_model")
     )
-    resolved = suited_to(launched.get(recipe), architecture_of_base(base.facts))
+    resolved = suited_to_base(launched.get(recipe), base.facts)
     setting, number = setting_of(resolved, splits, base), int(run.tags[ROUND_TAG])
     finished = finished_studies(instance, recipe, setting, artifacts)
     before = [study for study in finished if study.result.round < number]

@@ -63,10 +63,7 @@ def newest_data_report(recipe: str, instance: dg.DagsterInstance) -> tuple["Data
     """What the newest ``cleaned_splits`` of the recipe holds, and its page. Raises LuthierError: there is none."""
     from luthier.data_report.report import read_data_report
 
-    made = newest(instance, "cleaned_splits", recipe)
-    if made is None:
-        raise LuthierError("no splits yet", where=recipe, remedy=f"luthier data {recipe}")
-    page = Path(recorded_value(made, "report"))
+    page = _newest_page(instance, "cleaned_splits", recipe, nothing="no splits yet", remedy=f"luthier data {recipe}")
     return read_data_report(page.parent), page
 
 
@@ -74,10 +71,9 @@ def newest_comparison(recipe: str, instance: dg.DagsterInstance) -> tuple["Metho
     """The newest comparison of the recipe's methods, and its page. Raises LuthierError: there is none."""
     from luthier.comparison.report import read_comparison
 
-    made = newest(instance, "method_comparison", recipe)
-    if made is None:
-        raise LuthierError("no comparison yet", where=recipe, remedy=f"luthier compare {recipe}")
-    page = Path(recorded_value(made, "report"))
+    page = _newest_page(
+        instance, "method_comparison", recipe, nothing="no comparison yet", remedy=f"luthier compare {recipe}"
+    )
     return read_comparison(page.parent), page
 
 
@@ -85,11 +81,16 @@ def newest_study(recipe: str, instance: dg.DagsterInstance) -> tuple["StudyResul
     """The newest study of the recipe, and its page. Raises LuthierError: there is none."""
     from luthier.tuning.report import read_study
 
-    made = newest(instance, "tuning_study", recipe)
-    if made is None:
-        raise LuthierError("no study yet", where=recipe, remedy=f"luthier tune {recipe}")
-    page = Path(recorded_value(made, "report"))
+    page = _newest_page(instance, "tuning_study", recipe, nothing="no study yet", remedy=f"luthier tune {recipe}")
     return read_study(page.parent), page
+
+
+def _newest_page(instance: dg.DagsterInstance, asset: str, recipe: str, *, nothing: str, remedy: str) -> Path:
+    """The page that the newest materialization of a recipe's asset names."""
+    made = newest(instance, asset, recipe)
+    if made is None:
+        raise LuthierError(nothing, where=recipe, remedy=remedy)
+    return Path(recorded_value(made, "report"))
 
 
 def _version_made_from(

@@ -43,6 +43,11 @@ def suited_to(resolved: ResolvedRecipe, architecture: Architecture) -> ResolvedR
     )
 
 
+def suited_to_base(resolved: ResolvedRecipe, facts: Mapping[str, Any]) -> ResolvedRecipe:
+    """``suited_to`` the architecture of a base model, by the facts of its snapshot."""
+    return suited_to(resolved, architecture_of_base(facts))
+
+
 def with_values(resolved: ResolvedRecipe, values: Mapping[str, Any], origin: str) -> ResolvedRecipe:
     """The recipe with other values of ``method`` and ``training``, by dotted field."""
     if not values:

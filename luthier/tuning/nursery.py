@@ -10,10 +10,8 @@ import multiprocessing
 import os
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,19 +24,12 @@ from luthier.training.job import FineTuning
 from luthier.training.out_of_memory import is_out_of_memory
 from luthier.training.trainable import untrained_model
 from luthier.tuning.trial_training import Judge, Standing, TrialOutcome, train_trial
+from luthier.tuning.tuning import PreparedTrial
 
 log = logging.getLogger(__name__)
 
 # How the process itself comes to be: with nothing of this one's threads.
 START_METHOD = "spawn"
-
-
-@dataclass(frozen=True)
-class Order:
-    """One trial's training, and where it keeps its checkpoints."""
-
-    job: FineTuning
-    work: Path
 
 
 class Nursery:
@@ -57,7 +48,7 @@ class Nursery:
         self._process.kill()
         self._process.join()
 
-    def train(self, order: Order, *, on_metrics: MetricsSink, judge: Judge) -> TrialOutcome:
+    def train(self, order: PreparedTrial, *, on_metrics: MetricsSink, judge: Judge) -> TrialOutcome:
         """The outcome of a trial.
 
         Raises:
@@ -115,7 +106,7 @@ def _nurse(connection: Connection, like: FineTuning) -> None:
     gc.freeze()
     try:
         while True:
-            order: Order = connection.recv()
+            order: PreparedTrial = connection.recv()
             trial = os.fork()
             if not trial:
                 _train(connection, order, untrained if _same_base(order.job, like) else None)
@@ -136,7 +127,7 @@ def _same_base(job: FineTuning, like: FineTuning) -> bool:
     )
 
 
-def _train(connection: Connection, order: Order, untrained: torch.nn.Module | None) -> None:
+def _train(connection: Connection, order: PreparedTrial, untrained: torch.nn.Module | None) -> None:
     """In the fork: never returns."""
     end_with_parent()
     code = 0

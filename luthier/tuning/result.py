@@ -1,9 +1,13 @@
 """What a study came to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from luthier.tuning.space import Dimension
+
+# Where a trial's values came from, apart from earlier rounds.
+OWN, CHAMPION, SAMPLED = "the recipe", "the champion", "the sampler"
 
 State = Literal["complete", "pruned", "failed", "killed", "running"]
 
@@ -55,8 +59,17 @@ class StudyResult:
     created: str
 
     @property
+    def ranked(self) -> list[TrialResult]:
+        """The complete trials, the best first."""
+        return ranked(self.trials, higher_is_better=self.higher_is_better)
+
+    @property
     def best(self) -> TrialResult:
-        """The best of the complete trials; there is one."""
-        complete = [trial for trial in self.trials if trial.state == "complete" and trial.score is not None]
-        best = max if self.higher_is_better else min
-        return best(complete, key=lambda trial: trial.score or 0.0)
+        """The best of the complete trials, of equals the first; there is one."""
+        return self.ranked[0]
+
+
+def ranked(trials: Iterable[TrialResult], *, higher_is_better: bool) -> list[TrialResult]:
+    """The complete trials among some, the best first; equals as they came."""
+    done = [trial for trial in trials if trial.state == "complete" and trial.score is not None]
+    return sorted(done, key=lambda trial: trial.score or 0.0, reverse=higher_is_better)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from luthier.tuning.result import TrialResult
+from luthier.tuning.result import TrialResult, ranked
 from luthier.tuning.space import Dimension
 
 # The best trials of a round, which rules look at.
@@ -40,8 +40,7 @@ class Round:
     @property
     def best(self) -> list[TrialResult]:
         """The best complete trials, the best first."""
-        done = [trial for trial in self.trials if trial.state == "complete" and trial.score is not None]
-        return sorted(done, key=lambda trial: trial.score or 0.0, reverse=self.higher_is_better)[:BEST]
+        return ranked(self.trials, higher_is_better=self.higher_is_better)[:BEST]
 
     @property
     def diverged(self) -> list[TrialResult]:
@@ -136,9 +135,9 @@ def narrower_ranges(found: Round) -> Iterator[Change]:
     done = [trial for trial in found.trials if trial.score is not None and trial.state in ("complete", "pruned")]
     if len(done) < ENOUGH:
         return
-    ranked = sorted(done, key=lambda trial: trial.score or 0.0, reverse=found.higher_is_better)
+    best_first = sorted(done, key=lambda trial: trial.score or 0.0, reverse=found.higher_is_better)
     for dimension in found.space:
-        values = [trial.values[dimension.field] for trial in ranked if dimension.field in trial.values]
+        values = [trial.values[dimension.field] for trial in best_first if dimension.field in trial.values]
         top = values[: max(2, len(values) // 4)]
         if not dimension.is_range or dimension.integer or len(values) < ENOUGH:
             continue

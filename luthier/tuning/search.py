@@ -39,6 +39,12 @@ def sampler(tuning: TuningSection, space: Space, trial: int) -> optuna.samplers.
         return samplers[tuning.sampler]()
 
 
+def grid_is_used_up(tuning: TuningSection, space: Space, study: optuna.Study) -> bool:
+    """Whether every point of a grid was tried; of other samplers there is none."""
+    found = sampler(tuning, space, 0) if tuning.sampler == "grid" else None
+    return isinstance(found, optuna.samplers.GridSampler) and found.is_exhausted(study)
+
+
 def pruner(tuning: TuningSection) -> optuna.pruners.BasePruner:
     """Steps are percentages of a trial's own training."""
     pruners: dict[str, Callable[[], optuna.pruners.BasePruner]] = {

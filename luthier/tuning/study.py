@@ -12,17 +12,17 @@ from optuna.trial import FrozenTrial, TrialState
 
 from luthier.errors import LuthierError
 from luthier.tuning.database import LOCK_SECONDS, claim, open_storage, open_study, retry_orphans, superseded
-from luthier.tuning.nursery import Nursery, Order
-from luthier.tuning.result import State, TrialResult
-from luthier.tuning.search import pruner, rung_marks, sampler
-from luthier.tuning.space import as_json, encoded, suggest
+from luthier.tuning.nursery import Nursery
+from luthier.tuning.result import SAMPLED, State, TrialResult
+from luthier.tuning.search import grid_is_used_up, pruner, sampler
+from luthier.tuning.space import as_json, suggest
+from luthier.tuning.starts import add_start
 from luthier.tuning.trial_result import trial_result
 from luthier.tuning.trial_training import Standing, TrialOutcome
-from luthier.tuning.tuning import PreparedTrial, Start, Tuning
+from luthier.tuning.tuning import PreparedTrial, Tuning
 
 log = logging.getLogger(__name__)
 
-SAMPLED = "the sampler"
 POLL_SECONDS = 1.0
 
 
@@ -81,37 +81,17 @@ class RunningStudy:
         """Every trial that was begun, those too that were killed and tried again."""
         found = self.study.get_trials(deepcopy=False)
         gone, space = superseded(found), self.tuning.space
-        return [trial_result(trial, space, killed=trial.number in gone) for trial in found if not _is_waiting(trial)]
+        begun = [trial for trial in found if trial.state != TrialState.WAITING]
+        return [trial_result(trial, space, killed=trial.number in gone) for trial in begun]
 
     def _begin(self) -> None:
         """Writes down the space and the trials that the study starts with, once."""
         if "space" in self.study.user_attrs:
             return
         for start in self.tuning.starts:
-            self._add(start)
+            add_start(self.study, start, self.tuning.space, self.tuning.section)
         self.study.set_user_attr("recipe", self.tuning.recipe)
         self.study.set_user_attr("space", as_json(self.tuning.space))
-
-    def _add(self, start: Start) -> None:
-        space, known = self.tuning.space, start.known
-        parameters = encoded(space, start.values)
-        if any(trial.params == parameters or _fixed(trial) == parameters for trial in self.study.get_trials()):
-            return
-        if known is None or known.score is None:
-            self.study.enqueue_trial(parameters, user_attrs={"origin": start.origin})
-            return
-        standings = {Standing(step, known.max_steps, 0.0).percent: score for step, score in known.curve}
-        described = {"step": known.steps, "max_steps": known.max_steps, "curve": list(known.curve)}
-        self.study.add_trial(
-            optuna.create_trial(
-                value=known.score,
-                params=parameters,
-                distributions={d.field: d.distribution() for d in space if d.field in parameters},
-                intermediate_values=standings,
-                user_attrs={"origin": start.origin, "diagnosis": known.diagnosis, "known": True, **described},
-                system_attrs=rung_marks(self.tuning.section, standings),
-            )
-        )
 
     def _used_up(self) -> str | None:
         section, trials = self.tuning.section, self.trials()
@@ -120,10 +100,7 @@ class RunningStudy:
             return "trials used up"
         if self.tuning.seconds is not None and sum(map(_seconds, trials)) >= self.tuning.seconds:
             return "hours used up"
-        found = sampler(section, self.tuning.space, 0)
-        if isinstance(found, optuna.samplers.GridSampler) and found.is_exhausted(self.study):
-            return "grid used up"
-        return None
+        return "grid used up" if grid_is_used_up(section, self.tuning.space, self.study) else None
 
     def _one_trial(self, nursery: Nursery) -> None:
         number = len(self.study.get_trials(deepcopy=False))
@@ -151,9 +128,8 @@ class RunningStudy:
             try:
                 prepared = self.tuning.prepare(values)
                 trial.set_user_attr("training", prepared.digest)
-                order = Order(prepared.job, prepared.work)
                 outcome = nursery.train(
-                    order, on_metrics=record.metrics, judge=lambda standing: self._goes_on(trial, standing)
+                    prepared, on_metrics=record.metrics, judge=lambda standing: self._goes_on(trial, standing)
                 )
             except (LuthierError, RuntimeError) as error:
                 trial.set_user_attr("failure", str(error))
@@ -233,19 +209,9 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _fixed(trial: FrozenTrial) -> Any:
-    return trial.system_attrs.get("fixed_params")
-
-
-def _is_waiting(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.WAITING
-
-
 def _seconds(trial: FrozenTrial) -> float:
     """What a trial has taken; of one that is running, so far."""
-    if trial.user_attrs.get("known"):
-        return 0.0
-    if trial.datetime_start is None:
+    if trial.user_attrs.get("known") or trial.datetime_start is None:
         return 0.0
     ended = trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
     return ended - trial.datetime_start.timestamp()

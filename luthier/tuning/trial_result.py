@@ -4,7 +4,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from luthier.tuning.result import State, TrialResult
+from luthier.tuning.result import SAMPLED, State, TrialResult
 from luthier.tuning.space import Space, decoded
 
 STATES: dict[TrialState, State] = {
@@ -37,7 +37,7 @@ def trial_result(
         steps=attributes.get("step", 0),
         max_steps=attributes.get("max_steps", 0),
         seconds=_seconds(trial, attributes),
-        origin=attributes.get("origin", "the sampler"),
+        origin=attributes.get("origin", SAMPLED),
         diagnosis=attributes.get("diagnosis"),
         failure=failure if found in ("failed", "killed") else None,
     )

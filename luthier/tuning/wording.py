@@ -7,11 +7,9 @@ from typing import Any
 
 from luthier.comparison.wording import duration
 from luthier.evaluation.wording import listed, metric_name, places
-from luthier.tuning.result import StudyResult, TrialResult
+from luthier.tuning.result import OWN, StudyResult, TrialResult
 from luthier.tuning.space import Dimension
 
-# How the trial that has them is called.
-OWN = "the recipe"
 STATES = ("complete", "pruned", "failed", "killed", "running")
 ABSENT = "–"
 

@@ -4,11 +4,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.incumbent import registered_champion
 from luthier.errors import LuthierError
 from luthier.sources import Fetched
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
-from resources.tracking import DIGEST_TAG, Tracking
+from resources.tracking import Tracking
 
 # The adapter that a training goes on from, in the folder of a base model.
 CONTINUED = "adapter"
@@ -68,15 +69,14 @@ def champion_of(recipe: str, recipes: RecipeBook, artifacts: ArtifactStore, trac
         LuthierError: there is none, or what it was made of is gone.
     """
     model = RecipeBook(folder=recipes.folder).get(recipe).model_name
-    version = tracking.champion(model)
-    digest = tracking.version_tags(model, version).get(DIGEST_TAG) if version else None
-    if version is None or digest is None:
+    champion = registered_champion(model, artifacts, tracking)
+    if champion is None or champion.deployed is None:
         raise LuthierError(
             "no champion to start from",
             where=f"recipe {recipe}",
             remedy=f"run it until it deploys: luthier run {recipe}",
         )
-    deployed = artifacts.open("deployed_artifact", digest)
+    deployed = artifacts.open("deployed_artifact", champion.deployed)
     adapter = artifacts.open("adapter", deployed.manifest["inputs"]["adapter"])
     base = artifacts.open("base_model", adapter.manifest["inputs"]["base_model"])
-    return Champion(recipe, model, version, deployed, adapter, base)
+    return Champion(recipe, model, champion.version, deployed, adapter, base)

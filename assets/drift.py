@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.incumbent import registered_champion
 from assets.materialization import table
 from luthier.errors import LuthierError
 from luthier.recipe.resolving import ResolvedRecipe
 from resources.artifact_store import MANIFEST, Artifact, ArtifactStore
-from resources.tracking import DIGEST_TAG, Tracking
+from resources.tracking import Tracking
 
 if TYPE_CHECKING:
     from luthier.data.drift import Difference, Drift
@@ -29,14 +30,14 @@ def drift_result(
 ) -> dg.AssetCheckResult:
     """Compares with the champion's splits, if there are any; whatever prevents it is said, and stops nothing."""
     try:
-        version = tracking.champion(resolved.model_name)
-        tags = tracking.version_tags(resolved.model_name, version) if version else {}
+        registered = registered_champion(resolved.model_name, artifacts, tracking)
     except LuthierError as error:
         return _result(False, f"MLflow was not reached, so nothing was compared: {error}")
-    if version is None:
+    if registered is None:
         return _result(True, "no champion to compare with")
+    version = registered.version
     try:
-        champion = champion_splits(tags.get(DIGEST_TAG, ""), artifacts)
+        champion = champion_splits(registered.deployed or "", artifacts)
         if champion.digest == splits.digest:
             return _result(
                 True, f"version {version}, the champion, was made of these splits: no champion to compare with"

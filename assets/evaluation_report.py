@@ -94,30 +94,48 @@ def evaluation_report(
                 recipe=resolved.name,
                 tags=tags,
             ) as run:
-                report = assess(job, folder)
                 run.log_dataset("test", cleaned_splits.digest[:32], resolved.recipe.data.address, "test")
-                run.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
-                run.log_metrics(
-                    {f"test_{report.metric}_{end}": getattr(report.deciding, end) for end in ("low", "high")}
-                )
-                run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
-                run.log_metrics(champion_metrics(report))
-                run.set_tags({"luthier.verdict": report.verdict, **champion_tags(report)})
-                for path in sorted(folder.glob("report.*")) + sorted(folder.glob("*.png")):
-                    run.log_artifact(path)
+                log_report(run, assess(job, folder), folder)
                 record["mlflow_run_id"] = run.mlflow_run_id
 
         artifact = artifacts.obtain("evaluation_report", judged.inputs, measure, record=record)
+    return published(context, artifact, adapter, method.kind, tracking)
+
+
+def published(
+    context: dg.AssetExecutionContext, artifact: Artifact, adapter: Artifact, method: str, tracking: Tracking
+) -> dg.MaterializeResult:
+    """Puts the report where people look: on the parent run in MLflow, and into Dagster's metadata."""
+    from luthier.evaluation.report import read_report
+
+    report, number, data = (
+        read_report(artifact.folder),
+        round_of(context),
+        artifact.manifest["inputs"]["cleaned_splits"],
+    )
+    further = loop_metadata(context, report, number or 0, data, adapter.facts["best_score"])
     unchanged = nothing_was_made(context, artifact)
-    with tracking.parent(context.run_id, resolved.name) as parent:
-        parent.set_tags(listing_tags(round_of(context), method.kind, cleaned_splits))
+    with tracking.parent(context.run_id, context.partition_key) as parent:
+        parent.set_tags(listing_tags(number, method, data))
         parent.log_metrics({"best_validation_score": adapter.facts["best_score"]})
-        summarize(artifact, parent, round_of(context))
+        summarize(artifact, report, parent, number)
         if unchanged:
             context.log.info(unchanged)
             parent.set_tags({"luthier.unchanged": "true"})
-    history = {**loop_metadata(context, artifact, adapter), "MLflow experiment": parent.experiment_link()}
-    return described(artifact, tracking, {**history, **({"unchanged": unchanged} if unchanged else {})})
+            further["unchanged"] = unchanged
+    further["MLflow experiment"] = parent.experiment_link()
+    return described(artifact, report, tracking, further)
+
+
+def log_report(run: TrackedRun, report: "EvaluationReport", folder: Path) -> None:
+    """The scores with their intervals, those of the baselines and the champion, and the report's files."""
+    run.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
+    run.log_metrics({f"test_{report.metric}_{end}": getattr(report.deciding, end) for end in ("low", "high")})
+    run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
+    run.log_metrics(champion_metrics(report))
+    run.set_tags({"luthier.verdict": report.verdict, **champion_tags(report)})
+    for path in sorted(folder.glob("report.*")) + sorted(folder.glob("*.png")):
+        run.log_artifact(path)
 
 
 def champion_now(
@@ -158,11 +176,8 @@ def champion_tags(report: "EvaluationReport") -> dict[str, str]:
     )
 
 
-def summarize(artifact: Artifact, parent: TrackedRun, round_number: int | None) -> None:
+def summarize(artifact: Artifact, report: "EvaluationReport", parent: TrackedRun, round_number: int | None) -> None:
     """Puts the verdict, the deciding score and the report on the parent run, where people look first."""
-    from luthier.evaluation.report import read_report
-
-    report = read_report(artifact.folder)
     parent.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
     list_verdict(parent, report, round_number, reused=artifact.reused)
     parent.log_metrics(champion_metrics(report))
@@ -172,15 +187,15 @@ def summarize(artifact: Artifact, parent: TrackedRun, round_number: int | None) 
     parent.log_artifact(artifact.folder / "scores.png")
 
 
-def described(artifact: Artifact, tracking: Tracking, further: Mapping[str, Any]) -> dg.MaterializeResult:
+def described(
+    artifact: Artifact, report: "EvaluationReport", tracking: Tracking, further: Mapping[str, Any]
+) -> dg.MaterializeResult:
     """The report as a person wants to see it in the UI, with the verdict as a check that may fail without stopping.
 
     ``further`` is what the run and the loop's earlier rounds add.
     """
-    from luthier.evaluation.report import read_report
     from luthier.evaluation.wording import champion_sentence, verdict_sentence
 
-    report = read_report(artifact.folder)
     rows = [
         {"what": n, report.metric: f"{s.value:.4f}", "low": f"{s.low:.4f}", "high": f"{s.high:.4f}"}
         for n, s in report.beside_baselines.items()

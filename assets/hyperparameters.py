@@ -42,7 +42,7 @@ def hyperparameters(
         parent.log_params(resolved.flat())
         parent.log_text(resolved.as_yaml(), "recipe.yaml")
         parent.set_tags({"luthier.hyperparameters": artifact.digest})
-        parent.set_tags(listing_tags(round_of(context), resolved.recipe.method.kind, cleaned_splits))
+        parent.set_tags(listing_tags(round_of(context), resolved.recipe.method.kind, cleaned_splits.digest))
         if study is not None:
             parent.set_tags({"luthier.study": study.result.study})
     rows = [{"name": n, "value": v["value"], "origin": v["origin"]} for n, v in described_values(resolved).items()]

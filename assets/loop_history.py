@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.materialization import table
-from assets.studies import round_of
-from resources.artifact_store import Artifact
+
+if TYPE_CHECKING:
+    from luthier.evaluation.report import EvaluationReport
 
 # Evaluations that are looked through; older ones have no say.
 MOST = 200
@@ -60,16 +61,18 @@ def evaluations(instance: dg.DagsterInstance, recipe: str) -> list[Evaluation]:
     return [found for record in reversed(records) if (found := Evaluation.read(record)) is not None]
 
 
-def loop_metadata(context: dg.AssetExecutionContext, report: Artifact, adapter: Artifact) -> dict[str, Any]:
-    """The round of an evaluation that is just made, and how the ones before it on the same data ended."""
-    from luthier.evaluation.report import read_report
+def loop_metadata(
+    context: dg.AssetExecutionContext, report: "EvaluationReport", number: int, data: str, score: float
+) -> dict[str, Any]:
+    """The round of an evaluation that is just made, its validation score, and what the ones before it came to.
+
+    ``data`` is the digest of the splits, on which the rounds are counted.
+    """
     from luthier.evaluation.wording import verdict_sentence
 
-    data, number = report.manifest["inputs"]["cleaned_splits"], round_of(context) or 0
-    found, score = read_report(report.folder), adapter.facts["best_score"]
     before = [each for each in evaluations(context.instance, context.partition_key) if each.data == data]
     rows = [_row(each.round, each.moment, each.validation, each.summary) for each in before]
-    now = _row(number, datetime.now().timestamp(), score, verdict_sentence(found))
+    now = _row(number, datetime.now().timestamp(), score, verdict_sentence(report))
     return {ROUND: number, DATA: data, VALIDATION: score, "verdicts": table([*rows, now])}
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class RoundPlan:
             section=section,
             space=self.space,
             starts=starts,
-            like=self.prepare({}).job,
+            like=self.like,
             storage=section.storage or f"sqlite:///{home / 'studies.db'}",
             lock=home / "studies.lock",
             seconds=left,
@@ -100,15 +101,31 @@ class RoundPlan:
         adapter = self.artifacts.find("adapter", inputs)
         return None if adapter is None else (adapter, job.selection_metric)
 
+    @cached_property
+    def like(self) -> "FineTuning":
+        """The training that the recipe's own values get."""
+        return self._tokenized(self.resolved)
+
     def training(self, values: Mapping[str, Any]) -> "tuple[FineTuning, dict[str, Any]]":
-        """What some values decide, and what its adapter would be stored by."""
-        from luthier.training.hyperparameters import training_values, values_of, with_values
+        """What some values decide, and what its adapter would be stored by.
+
+        Its rows are those of ``like``, which were verified once, unless it reads texts to another length.
+        """
+        from luthier.training.compute import choose_compute
+        from luthier.training.hyperparameters import training_values, with_values
 
         tried = with_values(self.resolved, values, "trial")
-        splits, base, quantized = self.cleaned_splits, self.base_model, self.quantized_model
-        job = fine_tuning(tried.recipe.task, values_of(tried), splits, base, quantized, self.artifacts)
+        method, training = tried.recipe.method, tried.recipe.training
+        alike = self.like if training.max_length == self.like.training.max_length else self._tokenized(tried)
+        job = replace(alike, method=method, training=training, compute=choose_compute(training, method))
         digest = self.artifacts.digest("hyperparameters", training_values(tried))
-        return job, adapter_inputs(job, splits, base, quantized, digest)
+        return job, adapter_inputs(job, self.cleaned_splits, self.base_model, self.quantized_model, digest)
+
+    def _tokenized(self, resolved: ResolvedRecipe) -> "FineTuning":
+        from luthier.training.hyperparameters import values_of
+
+        splits, base, quantized = self.cleaned_splits, self.base_model, self.quantized_model
+        return fine_tuning(resolved.recipe.task, values_of(resolved), splits, base, quantized, self.artifacts)
 
     def result(self, running: "RunningStudy", ended: str, created: str) -> "StudyResult":
         """What the study came to."""
@@ -189,8 +206,6 @@ def without_misfits(
     space: "tuple[Dimension, ...]", resolved: ResolvedRecipe, base_model: Artifact
 ) -> "tuple[tuple[Dimension, ...], tuple[str, ...]]":
     """The space without choices of the method that cannot work on the base's layers, each with the reason."""
-    from dataclasses import replace
-
     layers = {name: (inner, outer) for name, (inner, outer) in base_model.facts["linear_layers"].items()}
     method = resolved.recipe.method
     kept, reasons = [], []

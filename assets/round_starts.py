@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from assets.incumbent import registered_champion
 from assets.round_plan import RoundPlan, own_value
 from assets.studies import FinishedStudy
 from luthier.errors import LuthierError
 from resources.artifact_store import Artifact
-from resources.tracking import DIGEST_TAG, Tracking
+from resources.tracking import Tracking
 
 if TYPE_CHECKING:
     from luthier.tuning.result import TrialResult
@@ -61,14 +62,12 @@ def _champion(plan: RoundPlan, tracking: Tracking) -> Iterator[dict[str, Any]]:
     """What the recipe's champion was trained with, of the fields that are searched, if it is of the same method."""
     from luthier.training.hyperparameters import read_hyperparameters
 
-    artifacts, model = plan.artifacts, plan.resolved.model_name
+    artifacts = plan.artifacts
     try:
-        version = tracking.champion(model)
-        digest = tracking.version_tags(model, version).get(DIGEST_TAG) if version else None
-        if digest is None:
+        champion = registered_champion(plan.resolved.model_name, artifacts, tracking)
+        if champion is None or champion.adapter is None:
             return
-        deployed = artifacts.open("deployed_artifact", digest)
-        adapter = artifacts.open("adapter", deployed.manifest["inputs"]["adapter"])
+        adapter = artifacts.open("adapter", champion.adapter)
         hyperparameters = artifacts.open("hyperparameters", adapter.manifest["inputs"]["hyperparameters"])
     except LuthierError as error:
         log.warning("the study starts without the champion's values: %s", error)

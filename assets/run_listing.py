@@ -2,19 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from resources.artifact_store import Artifact
 from resources.tracking_run import TrackedRun
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
 
 
-def listing_tags(round_number: int | None, method: str, cleaned_splits: Artifact) -> dict[str, str]:
+def listing_tags(round_number: int | None, method: str, data: str) -> dict[str, str]:
     """What a training is filtered by; None is the training before any round."""
     return {
         "luthier.round": str(round_number or 0),
         "luthier.method": method,
-        "luthier.data": cleaned_splits.digest,
+        "luthier.data": data,
     }
 
 

@@ -95,7 +95,7 @@ def attempts(instance: dg.DagsterInstance, recipe: str, found: Sequence[Evaluati
     tried = [Attempt(0, next((each.validation for each in found if each.round == 0), None))]
     for number in sorted(rounds):
         newest, *_ = rounds[number]
-        seconds = sum((r.end_time or 0.0) - (r.start_time or r.end_time or 0.0) for r in rounds[number])
+        seconds = sum(_seconds(record) for record in rounds[number])
         failed = newest.dagster_run.status != dg.DagsterRunStatus.SUCCESS
         tried.append(Attempt(number, scores.get(number), seconds, failed))
     return tried
@@ -145,3 +145,8 @@ def is_recorded(recipe: str, report: Evaluation, instance: dg.DagsterInstance) -
         if observation and (told := observation.metadata.get("report event")) and told.value == report.event:
             return True
     return False
+
+
+def _seconds(record: dg.RunRecord) -> float:
+    """How long a run took, if it began and ended."""
+    return record.end_time - record.start_time if record.start_time and record.end_time else 0.0

@@ -1,7 +1,5 @@
 """A second process at work on a study that is under way."""
 
-from typing import Any
-
 import dagster as dg
 
 from assets.round_plan import RoundPlan, plan_round
@@ -10,7 +8,7 @@ from assets.studies import ROUND_TAG, finished_studies, setting_of
 from assets.trial_record import TrialRecords
 from luthier.errors import LuthierError
 from pipelines.jobs import retune
-from pipelines.launched_runs import PARTITION
+from pipelines.launched_runs import PARTITION, launch_overrides
 from pipelines.results import newest
 from resources.artifact_store import Artifact, ArtifactStore, recorded_value
 from resources.recipe_book import RecipeBook
@@ -49,9 +47,7 @@ def plan_of(
     """The plan that the run itself made: from the same artifacts and the values it was launched with."""
     from luthier.training.hyperparameters import suited_to_base
 
-    config: Any = run.run_config
-    given = config.get("resources", {}).get("recipes", {}).get("config", {})
-    launched = RecipeBook(folder=book.folder, overrides=given.get("overrides", []))
+    launched = RecipeBook(folder=book.folder, overrides=launch_overrides(run))
     splits, base, quantized = (
         _materialized(name, recipe, instance, artifacts) for name in ("cleaned_splits", "base_model", "quantized_model")
     )

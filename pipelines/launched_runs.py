@@ -1,5 +1,7 @@
 """What runs that nobody launched by hand have in common, and whether a recipe has a run that has not ended."""
 
+from typing import Any
+
 import dagster as dg
 
 PARTITION = "dagster/partition"
@@ -13,6 +15,12 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+def launch_overrides(run: dg.DagsterRun) -> list[str]:
+    """The values that were given for this run alone."""
+    config: Any = run.run_config
+    return list(config.get("resources", {}).get("recipes", {}).get("config", {}).get("overrides", []))
 
 
 def triggered(by: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from luthier.recipe.resolving import ResolvedRecipe
 from luthier.tasks.metric import METRICS
 from luthier.tuning.loop import DATA_CHANGED, Attempt, Step, next_step
 from pipelines.jobs import retune
-from pipelines.launched_runs import PARTITION, triggered, unfinished_run
+from pipelines.launched_runs import PARTITION, launch_overrides, triggered, unfinished_run
 from resources.home import sensor_seconds
 from resources.recipe_book import RecipeBook
 from resources.tracking import Tracking
@@ -75,6 +75,9 @@ def decide(resolved: ResolvedRecipe, instance: dg.DagsterInstance) -> Decision |
     if unfinished_run(instance, name):
         return "a run is queued or under way"
     newest = found[-1]
+    run = instance.get_run_by_id(newest.run_id)
+    if run is not None and launch_overrides(run):
+        return "the newest report is of a run with values given at launch, which is nobody's recipe"
     metric = METRICS[resolved.recipe.evaluation.metric]
     tried = attempts(instance, name, [each for each in found if each.data == newest.data])
     step = next_step(tuning, tried, met=newest.verdict == "met", higher_is_better=metric.higher_is_better)

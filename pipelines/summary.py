@@ -4,7 +4,7 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
-from luthier.recipe.resolving import ResolvedRecipe
+from luthier.recipe.resolving import LAUNCH, ResolvedRecipe
 from pipelines.launch import Launch
 from pipelines.results import Result, newest_result
 from resources.artifact_store import ArtifactStore
@@ -21,7 +21,8 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
     console.print(f"Time      {minutes}:{seconds:02d}, {share}", highlight=False)
     console.print("\nLook further:   make ui", highlight=False)
     if result.report.verdict != "met":
-        by_itself = ", which make ui does by itself" if resolved.recipe.tuning.automatic else ""
+        as_written = LAUNCH not in resolved.origins.values()
+        by_itself = ", which make ui does by itself" if resolved.recipe.tuning.automatic and as_written else ""
         console.print(f"Tune it:        luthier tune {resolved.name}{by_itself}", markup=False, highlight=False)
     if result.model_version:
         example = f'luthier predict {resolved.name} "..."'

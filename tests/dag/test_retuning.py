@@ -2,6 +2,7 @@
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 
 from pipelines.definitions import defs
 from pipelines.retuning import retune_on_shortfall
@@ -28,7 +29,9 @@ class Loop:
         found = self.tick()
         return list(found.run_requests or []) if isinstance(found, dg.SensorResult) else []
 
-    def report(self, recipe="tiny", *, verdict="short", number=0, validation=0.5, data="splits", digest="report"):
+    def report(
+        self, recipe="tiny", *, verdict="short", number=0, validation=0.5, data="splits", digest="report", run_id=None
+    ) -> None:
         metadata = {
             "digest": digest,
             "data": data,
@@ -37,9 +40,14 @@ class Loop:
             "verdict": verdict,
             "summary": f"{verdict.title()}.",
         }
-        self.instance.report_runless_asset_event(
-            dg.AssetMaterialization("evaluation_report", partition=recipe, metadata=metadata)
-        )
+        made = dg.AssetMaterialization("evaluation_report", partition=recipe, metadata=metadata)
+        if run_id is None:
+            self.instance.report_runless_asset_event(made)
+        else:
+            event = dg.DagsterEvent(
+                "ASSET_MATERIALIZATION", "finetune", event_specific_data=StepMaterializationData(made)
+            )
+            self.instance.report_dagster_event(event, run_id)
 
     def answer(self, request: dg.RunRequest, status=dg.DagsterRunStatus.SUCCESS, **report) -> None:
         """Records the run of a request, and the report that it made if it made one."""
@@ -188,6 +196,19 @@ def test_a_bad_recipe_is_skipped_with_its_reason_and_the_others_go_on(tuned, pro
     (project / "recipes" / "tiny.yaml").write_text("task: nothing\n")
     said = tuned.tick().skip_message
     assert "tiny: the recipe has" in said and "tiny-full: the recipe has" in said
+
+
+def test_a_report_of_values_given_at_launch_starts_nothing(tuned, project):
+    recipes = {"folder": str(project / "recipes"), "overrides": ["evaluation.target=0.99"]}
+    given = {"resources": {"recipes": {"config": recipes}}}
+    job = tuned.repository.get_job("finetune")
+    run = tuned.instance.create_run_for_job(
+        job, run_config=given, tags={"dagster/partition": "tiny"}, status=dg.DagsterRunStatus.SUCCESS
+    )
+    tuned.report(run_id=run.run_id)
+    assert "given at launch" in tuned.tick().skip_message
+    tuned.report()
+    assert len(tuned.requests()) == 1
 
 
 def test_a_report_from_before_rounds_were_counted_is_no_report(tuned):

@@ -1,6 +1,8 @@
 """evaluation_report: test scores with intervals, beside the baselines; the verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +17,17 @@ from assets.studies import round_of
 from assets.training_origin import UPSTREAM, head_of, origin_of, require_same
 from assets.unchanged import nothing_was_made
 from luthier.errors import LuthierError
+from luthier.evaluation.gate import CHECKS
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
+from resources.test_read_ledger import TestReadLedger
 from resources.tracking import Tracking
 from resources.tracking_run import TrackedRun
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
 
-CHECKS = [
-    dg.AssetCheckSpec(
-        "meets_target", asset="evaluation_report", description="The test metric reaches the recipe's target."
-    )
-]
+SPECS = [dg.AssetCheckSpec(check, asset="evaluation_report", description=said) for check, said in CHECKS.values()]
 
 
 @dg.asset(
@@ -35,7 +35,7 @@ CHECKS = [
     io_manager_key="artifacts",
     group_name="finetuning",
     kinds={"json", "scikitlearn"},
-    check_specs=CHECKS,
+    check_specs=SPECS,
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -47,16 +47,17 @@ def evaluation_report(
 ) -> dg.MaterializeResult:
     """Test metrics with confidence intervals, beside those of the task's baselines and of the champion."""
     from luthier.evaluation.assessment import Assessment, assess
+    from luthier.evaluation.test_reads import Reading
     from luthier.tasks import TASKS
     from luthier.tasks.task import Inference
-    from luthier.training.hyperparameters import read_hyperparameters
+    from luthier.training.hyperparameters import configuration_digest, read_hyperparameters
 
     record: dict[str, str | None] = {"dagster_run_id": context.run_id}
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
         require_same("cleaned_splits", cleaned_splits, adapter)
         origin = origin_of(adapter, artifacts)
-        method, training, _ = read_hyperparameters(origin.hyperparameters.folder)
+        method, training, _ = values = read_hyperparameters(origin.hyperparameters.folder)
         evaluation, task = resolved.recipe.evaluation, adapter.manifest["inputs"]["task"]
         inputs = {
             "task": task,
@@ -85,7 +86,18 @@ def evaluation_report(
             champion=judged.champion.opened(artifacts) if judged.champion else None,
         )
 
+        reading = Reading(
+            recipe=resolved.name,
+            adapter=adapter.digest,
+            configuration=configuration_digest(values, origin.model.digest),
+            seed=training.seed,
+            metric=evaluation.metric,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        ledger = TestReadLedger(artifacts.home, cleaned_splits.digest)
+
         def measure(folder: Path) -> None:
+            reads = ledger.begin(artifacts.digest("evaluation_report", inputs), reading)
             tags = {f"luthier.{name}": digest for name, digest in digests.items()}
             with tracking.run(
                 asset="evaluation_report",
@@ -95,7 +107,9 @@ def evaluation_report(
                 tags=tags,
             ) as run:
                 run.log_dataset("test", cleaned_splits.digest[:32], resolved.recipe.data.address, "test")
-                log_report(run, assess(job, folder), folder)
+                report = assess(replace(job, reads=reads), folder)
+                ledger.end(artifacts.digest("evaluation_report", inputs), report.deciding.value)
+                log_report(run, report, folder)
                 record["mlflow_run_id"] = run.mlflow_run_id
 
         artifact = artifacts.obtain("evaluation_report", judged.inputs, measure, record=record)
@@ -203,6 +217,7 @@ def described(
     metadata = {
         "verdict": report.verdict,
         "summary": verdict_sentence(report),
+        "test split read": report.reads.number,
         "champion": champion_sentence(report) or "no other model is the champion",
         **further,
         f"test {report.metric}": report.deciding.value,
@@ -215,11 +230,15 @@ def described(
     if report.confusion:
         confusion = (artifact.folder / "confusion.png").read_bytes()
         metadata["confusion"] = picture(confusion, "rows by label and prediction")
-    check = dg.AssetCheckResult(
-        check_name="meets_target",
-        passed=report.verdict == "met",
-        severity=dg.AssetCheckSeverity.WARN,
-        description=verdict_sentence(report),
-        metadata={"value": report.deciding.value, "target": report.target},
-    )
-    return materialized(artifact, metadata, checks=[check])
+    return materialized(artifact, metadata, checks=list(checks_of(report)))
+
+
+def checks_of(report: "EvaluationReport") -> Iterator[dg.AssetCheckResult]:
+    """Each condition of the gate, which may fail without stopping the run."""
+    for condition in report.gate:
+        yield dg.AssetCheckResult(
+            check_name=CHECKS[condition.name][0],
+            passed=condition.passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=condition.reason,
+        )

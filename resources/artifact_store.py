@@ -26,7 +26,7 @@ log = logging.getLogger("luthier.artifacts")
 MANIFEST = "manifest.json"
 RECENT = 20
 # Goes up when the library writes other files from the same inputs.
-FORMAT = 2
+FORMAT = 3
 RECORDED_VERSIONS = ("luthier", "torch", "transformers", "peft", "bitsandbytes", "datasets", "scikit-learn", "pyarrow")
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from luthier.evaluation.aspects import changed_rows, examined
+from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import Champion, compare_with_champion
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.examination import Examination
 from luthier.evaluation.report import EvaluationReport, evaluate, write_report
+from luthier.evaluation.sealed_test import read_test
+from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.evaluation.wording import verdict_sentence
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
+from luthier.packaging.cost import ServingCost, serving_cost
 from luthier.packaging.merging import load_reference
+from luthier.packaging.serving import Serving
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks import Task
+from luthier.tasks.calibration import Calibration
 from luthier.tasks.head import Head
-from luthier.tasks.task import BaselineInputs, Inference
+from luthier.tasks.task import BaselineInputs, Inference, Predictions
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +39,7 @@ log = logging.getLogger(__name__)
 class Assessment:
     """What is evaluated, on what. ``model`` is the folder that training started from, ``tuned`` what it wrote.
 
-    ``champion`` is held against it, if there is another one.
+    ``champion`` is held against it, if there is another one; ``reads`` says who read the test rows before.
     """
 
     recipe: str
@@ -45,48 +53,124 @@ class Assessment:
     tuned: Path
     digests: dict[str, str]
     champion: Champion | None = None
+    reads: TestReads = NEVER_READ
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the splits."""
+        return json.loads((self.splits / "facts.json").read_text())
+
+    def rows(self, split: str) -> pa.Table:
+        """Those of train or validation."""
+        return pq.read_table(self.splits / f"{split}.parquet")
 
 
 def assess(job: Assessment, folder: Path) -> EvaluationReport:
     """Scores the tuned model in float32, as it will be served, and writes the report and ``predictions.parquet``."""
-    facts = json.loads((job.splits / "facts.json").read_text())
-    training = json.loads((job.tuned / "facts.json").read_text())
-    test = predict(job, facts["label_kind"])
+    evaluation, facts = job.evaluation, job.facts
+    given = examination(job)
     report = evaluate(
-        test,
+        given.test,
         recipe=job.recipe,
-        metric=job.evaluation.metric,
-        target=job.evaluation.target,
-        confidence=job.evaluation.confidence,
+        metric=evaluation.metric,
+        target=evaluation.target,
+        confidence=evaluation.confidence,
+        require=evaluation.require,
+        gate=evaluation.gate,
         rows=facts["rows"],
-        trainable_parameters=training["trainable_parameters"],
+        trainable_parameters=json.loads((job.tuned / "facts.json").read_text())["trainable_parameters"],
         digests=job.digests,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        champion=beside_champion(job, test, facts["near_duplicates"]["threshold"]),
+        champion=beside_champion(job, given.test, facts["near_duplicates"]["threshold"]),
+        reads=job.reads,
+        calibration=given.calibration,
+        cost=cost_of(job, given.calibration, folder.parent),
+        aspects=examined(given),
     )
-    write_report(report, json.loads((job.tuned / "history.json").read_text()), folder)
-    pq.write_table(answers_table(test), folder / "predictions.parquet")
+    write_report(report, given.history, folder)
+    pq.write_table(answers_table(given.test), folder / "predictions.parquet")
     log.info("%s", verdict_sentence(report))
     return report
+
+
+def examination(job: Assessment) -> Examination:
+    """All answers: those of the tuned model, which is then freed, and those of the baselines, which load their own."""
+    train, how = job.rows("train"), job.inference
+    found = ask(job)
+    log.info("predicting with the baselines")
+    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how)
+    return Examination(
+        test=replace(found.test, baselines=job.task.baselines(inputs)),
+        validation=found.validation,
+        train=train,
+        history=json.loads((job.tuned / "history.json").read_text()),
+        model=job.model,
+        inference=how,
+        evaluation=job.evaluation,
+        calibration=found.calibration,
+        uncalibrated=found.uncalibrated,
+        asked=found.asked,
+        reads=job.reads,
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the tuned model answered; the fields are those of an ``Examination``."""
+
+    test: Evaluated
+    validation: Evaluated
+    calibration: Calibration
+    uncalibrated: dict[str, Predictions]
+    asked: dict[str, Predictions]
+
+
+def ask(job: Assessment) -> Asked:
+    """Asks the tuned model; the calibration is fitted before a test row is read."""
+    task, head, kind = job.task, job.head, job.facts["label_kind"]
+    model, tokenizer = load_reference(job.method, job.model, job.tuned, head), load_tokenizer(job.model)
+
+    def answered(rows: pa.Table, what: str) -> Predictions:
+        log.info("predicting %d %s rows", len(rows), what)
+        return task.predict(model, tokenizer, rows, head, job.inference)
+
+    validation = job.rows("validation")
+    known = Evaluated(task, head, kind, validation, answered(validation, "validation"))
+    calibration = fitted(known)
+    test = read_test(job.splits)
+    found = answered(test, "test")
+    changed = {name: answered(rows, "changed") for name, rows in changed_rows(test, task, head).items()}
+    return Asked(
+        test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
+        validation=replace(known, predictions=calibration.applied(known.predictions, head)),
+        calibration=calibration,
+        uncalibrated={"validation": known.predictions, "test": found},
+        asked={name: calibration.applied(predictions, head) for name, predictions in changed.items()},
+    )
+
+
+def cost_of(job: Assessment, calibration: Calibration, scratch: Path) -> ServingCost | None:
+    """What serving costs, where the gate asks for it."""
+    if job.evaluation.gate.latency_ms is None and job.evaluation.gate.size_mb is None:
+        return None
+    serving = Serving(
+        task=job.task.name,
+        head=job.head,
+        max_length=job.inference.max_length,
+        max_new_tokens=job.inference.max_new_tokens,
+        method=None if job.method.merges else job.method,
+        calibration=calibration,
+    )
+    log.info("timing the model as it is served")
+    return serving_cost(job.method, job.model, job.tuned, job.head, serving, job.rows("validation"), scratch)
 
 
 def beside_champion(job: Assessment, test: Evaluated, threshold: float) -> ChampionComparison | None:
     """The comparison on the test rows, if there is a champion to compare with."""
     if job.champion is None:
         return None
-    return compare_with_champion(job.champion, test, how=job.inference, evaluation=job.evaluation, threshold=threshold)
-
-
-def predict(job: Assessment, label_kind: str) -> Evaluated:
-    """The tuned model's and the baselines' answers to the test rows."""
-    train, test = (pq.read_table(job.splits / f"{split}.parquet") for split in ("train", "test"))
-    log.info("predicting %d test rows", len(test))
-    model = load_reference(job.method, job.model, job.tuned, job.head)
-    found = job.task.predict(model, load_tokenizer(job.model), test, job.head, job.inference)
-    del model
-    log.info("predicting with the baselines")
-    baselines = job.task.baselines(BaselineInputs(train, test, job.head, job.model, job.inference))
-    return Evaluated(job.task, job.head, label_kind, test, found, baselines)
+    certain = job.evaluation.model_copy(update={"confidence": job.reads.corrected(job.evaluation.confidence)})
+    return compare_with_champion(job.champion, test, how=job.inference, evaluation=certain, threshold=threshold)
 
 
 def answers_table(test: Evaluated) -> pa.Table:

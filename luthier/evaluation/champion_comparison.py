@@ -1,7 +1,7 @@
 """What came of holding a new model against the registered champion, on the same test rows."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.scores import Score
@@ -37,9 +37,3 @@ class ChampionComparison:
         if self.difference is None:
             return "not comparable"
         return "better" if self.difference.is_better else "worse" if self.difference.is_worse else "alike"
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "ChampionComparison":
-        """What ``dataclasses.asdict`` made of one."""
-        kinds = {"candidate": Score, "champion": Score, "difference": PairedDifference}
-        return cls(**{n: kinds[n](**v) if n in kinds and v is not None else v for n, v in values.items()})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
+from luthier.evaluation.aspects import pictures
 from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
 from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import (
@@ -15,6 +16,7 @@ from luthier.evaluation.wording import (
     examples_sentence,
     interval_sentence,
     metric_name,
+    reads_sentence,
     scope_sentences,
     score_texts,
     shortened,
@@ -24,13 +26,14 @@ from luthier.evaluation.wording import (
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
 
+ASPECTS = Path(__file__).parent / "aspects"
 TEXT_LENGTH = 400
 PIXELS_PER_POINT = 100 / 72
 
 
 def render_page(report: "EvaluationReport", history: History) -> str:
     """The page, top-down: verdict, scores beside the baselines, curves, labels, examples, provenance."""
-    environment = page_environment()
+    environment = page_environment(ASPECTS)
     environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
     status, _, sentence = verdict_sentence(report).partition(": ")
     confusion = confusion_matrix(report.confusion, report.labels) if report.confusion else None
@@ -45,6 +48,12 @@ def render_page(report: "EvaluationReport", history: History) -> str:
         curves=inline_svg(curves_picture(report, history)),
         confusion=confusion and inline_svg(confusion),
         examples=examples_sentence(report.examples),
+        reads=reads_sentence(report),
+        aspects=report.aspects.found(),
+        pictures={
+            aspect: {name: inline_svg(draw("svg")) for name, draw in drawn.items()}
+            for aspect, drawn in pictures(report.aspects).items()
+        },
     )
 
 

@@ -3,23 +3,29 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from luthier.errors import LuthierError
+from luthier.evaluation.aspects import UNEXAMINED, Aspects
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.examples import Example, Examples, chosen_examples
+from luthier.evaluation.examples import Examples, chosen_examples
+from luthier.evaluation.gate import NOT_TUNABLE, Condition, conditions
 from luthier.evaluation.labels import ClassScores, class_scores, confusion
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
 from luthier.evaluation.plots import History, confusion_matrix
 from luthier.evaluation.scores import Score, score
+from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.evaluation.wording import metric_name
+from luthier.packaging.cost import ServingCost
+from luthier.recipe.gate_section import NOTHING_ASKED, GateSection
 from luthier.tasks import TASKS
-from luthier.tasks.metric import METRICS
+from luthier.tasks.calibration import UNCALIBRATED, Calibration
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +37,8 @@ class EvaluationReport:
     ``baselines`` are scored by the deciding ``metric``. ``scored_rows`` says how many test rows each metric rests on,
     ``unscored`` why a metric or a baseline has no score. ``labels`` are the classes, or the kinds of entities;
     ``confusion`` has the true ones as rows, where a row has one label. ``created`` is ISO 8601. ``champion`` is there
-    where another model was the registered champion.
+    where another model was the registered champion. ``reads`` says who read these test rows before, and intervals are
+    corrected for it. ``calibration`` is what the answers were made with, ``cost`` is there where the gate asks for it.
     """
 
     recipe: str
@@ -53,6 +60,17 @@ class EvaluationReport:
     digests: dict[str, str]
     created: str
     champion: ChampionComparison | None = None
+    require: Literal["point", "lower_bound"] = "point"
+    gate: tuple[Condition, ...] = ()
+    reads: TestReads = NEVER_READ
+    calibration: Calibration = UNCALIBRATED
+    cost: ServingCost | None = None
+    aspects: Aspects = UNEXAMINED
+
+    @property
+    def can_be_tuned(self) -> bool:
+        """Whether it falls short of something that other hyperparameters may mend."""
+        return any(not each.passed and each.name not in NOT_TUNABLE for each in self.gate)
 
     @property
     def deciding(self) -> Score:
@@ -83,17 +101,24 @@ def evaluate(
     confidence: float = 0.95,
     seed: int = 17,
     champion: ChampionComparison | None = None,
+    require: Literal["point", "lower_bound"] = "point",
+    gate: GateSection = NOTHING_ASKED,
+    reads: TestReads = NEVER_READ,
+    calibration: Calibration = UNCALIBRATED,
+    cost: ServingCost | None = None,
+    aspects: Aspects = UNEXAMINED,
 ) -> EvaluationReport:
-    """Scores the test rows; the verdict is ``met`` when the value of ``metric`` reaches ``target``.
+    """Scores the test rows; the verdict is ``met`` when every condition of the gate holds but that of the champion.
 
     Raises:
         LuthierError: these rows leave the deciding metric undefined; other metrics and baselines are then left out.
     """
     metrics, scored_rows, unscored = {}, {}, {}
+    certain = reads.corrected(confidence)
     for name in dict.fromkeys([metric, *test.task.metrics(test.label_kind)]):
         try:
             gold, predicted = test.compared(name)
-            metrics[name] = score(name, gold, predicted, confidence=confidence, seed=seed)
+            metrics[name] = score(name, gold, predicted, confidence=certain, seed=seed)
             scored_rows[name] = len(gold)
         except LuthierError as error:
             if name == metric:
@@ -102,13 +127,13 @@ def evaluate(
     baselines = {}
     for name in test.baselines:
         try:
-            baselines[name] = score(metric, *test.compared(metric, name), confidence=confidence, seed=seed)
+            baselines[name] = score(metric, *test.compared(metric, name), confidence=certain, seed=seed)
         except LuthierError as error:
             unscored[name] = _reason(name, error)
-    return EvaluationReport(
+    report = EvaluationReport(
         recipe=recipe,
         task=test.task.name,
-        verdict="met" if METRICS[metric].reaches(metrics[metric].value, target) else "short",
+        verdict="short",
         metric=metric,
         target=target,
         confidence=confidence,
@@ -122,8 +147,16 @@ def evaluate(
         digests=dict(digests),
         created=created,
         champion=champion,
+        require=require,
+        reads=reads,
+        calibration=calibration,
+        cost=cost,
+        aspects=aspects,
         **_label_by_label(test),
     )
+    judged = tuple(conditions(report, gate))
+    met = all(condition.passed for condition in judged if condition.decides)
+    return replace(report, gate=judged, verdict="met" if met else "short")
 
 
 def _reason(name: str, error: LuthierError) -> str:
@@ -161,6 +194,8 @@ def report_json(
         "metrics": {name: asdict(found) for name, found in report.metrics.items()},
         "baselines": {name: asdict(found) for name, found in report.baselines.items()},
         "champion": asdict(report.champion) if report.champion else None,
+        "gate": [asdict(condition) for condition in report.gate],
+        "reads": report.reads.number,
         "rows": {name: report.rows[name] for name in ("train", "validation", "test", "rejected")},
         "scored_rows": report.scored_rows,
         "unscored": report.unscored,
@@ -190,17 +225,4 @@ def write_report(report: EvaluationReport, history: History, folder: Path) -> No
 
 def read_report(folder: Path) -> EvaluationReport:
     """The report that ``write_report`` left in ``folder``."""
-    full = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    chosen, champion = full["examples"], full.get("champion")
-    return EvaluationReport(
-        **{
-            **full,
-            "metrics": {name: Score(**values) for name, values in full["metrics"].items()},
-            "baselines": {name: Score(**values) for name, values in full["baselines"].items()},
-            "labels": tuple(full["labels"]),
-            "confusion": tuple(tuple(line) for line in full["confusion"]),
-            "per_class": tuple(ClassScores(**values) for values in full["per_class"]),
-            "examples": Examples(**{**chosen, "rows": tuple(Example(**values) for values in chosen["rows"])}),
-            "champion": ChampionComparison.from_json(champion) if champion else None,
-        }
-    )
+    return TypeAdapter(EvaluationReport).validate_json((folder / "report.json").read_bytes())

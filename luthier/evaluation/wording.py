@@ -90,6 +90,18 @@ def interval_sentence(report: "EvaluationReport") -> str:
     return f"The whole interval lies {worse} the target."
 
 
+def reads_sentence(report: "EvaluationReport") -> str | None:
+    """How often the test split was read, where that widens the intervals."""
+    number = report.reads.number
+    if number == 1:
+        return None
+    each = f"{report.reads.corrected(report.confidence) * 100:.4g}"
+    return (
+        f"This is reading {number} of this test split. For all {number} to hold together, each interval is one of "
+        f"{each} %."
+    )
+
+
 def baseline_sentence(report: "EvaluationReport") -> str | None:
     """How the model stands beside the best of its baselines, if there are any."""
     if not report.baselines:

@@ -60,6 +60,7 @@ class Deployment:
             max_length=self.max_length,
             max_new_tokens=self.max_new_tokens,
             method=None if self.method.merges else self.method,
+            calibration=read_report(self.report).calibration,
         )
 
 
@@ -83,12 +84,14 @@ def _package(job: Deployment, plain: Path, package: Path, *, save: SavePackage, 
     serving = replace(job.serving, batch_size=1) if generates else job.serving
     how = serving.inference(generated_rows=len(rows))
     tuned = load_reference(job.method, job.model, job.tuned, job.head)
-    expected = TASKS[serving.task].predict(tuned, load_tokenizer(job.model), rows, job.head, how)
+    found = TASKS[serving.task].predict(tuned, load_tokenizer(job.model), rows, job.head, how)
+    expected = serving.calibration.applied(found, job.head)
     del tuned
 
     def compared(form: str, predict: Predict) -> Parity:
         tolerance = GENERATED_TOLERANCE if generates else TOLERANCE
-        return require_parity(form, job.head, expected, predict(rows, how), tolerance=tolerance)
+        received = predict(rows, how)
+        return require_parity(form, job.head, expected, received, tolerance=tolerance, calibration=serving.calibration)
 
     write_servable(job.method, job.model, job.tuned, job.head, plain)
     parity = compared("merged" if job.method.merges else "adapted", ServedModel(plain, serving).predict)

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from luthier.errors import ParityError
+from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.tasks.head import Head
 from luthier.tasks.task import Predictions
 
@@ -24,7 +25,13 @@ class Parity:
 
 
 def require_parity(
-    form: str, head: Head, expected: Predictions, received: Predictions, *, tolerance: float = TOLERANCE
+    form: str,
+    head: Head,
+    expected: Predictions,
+    received: Predictions,
+    *,
+    tolerance: float = TOLERANCE,
+    calibration: Calibration = UNCALIBRATED,
 ) -> Parity:
     """Compares the answers and the evidence of each row.
 
@@ -41,7 +48,7 @@ def require_parity(
     rows = list(zip(expected.answers, expected.evidence, received.answers, received.evidence, strict=True))
     differences = [_difference(known, found) for _, known, _, found in rows]
     agree = [
-        difference <= tolerance and (wanted == given or _is_tied(known, head, tolerance))
+        difference <= tolerance and (wanted == given or _is_tied(known, head, tolerance, calibration))
         for difference, (wanted, known, given, _) in zip(differences, rows, strict=True)
     ]
     parity = Parity(form, len(rows), sum(agree), max(differences, default=0.0))
@@ -63,13 +70,13 @@ def _difference(expected: np.ndarray, received: np.ndarray) -> float:
     return float(np.nan_to_num(found, nan=np.inf, posinf=np.inf).max(initial=0.0))
 
 
-def _is_tied(evidence: np.ndarray, head: Head, tolerance: float) -> bool:
+def _is_tied(evidence: np.ndarray, head: Head, tolerance: float, calibration: Calibration) -> bool:
     """Whether a difference within the tolerance may change the answer."""
     match head.problem or head.kind:
         case "regression":
             return True
         case "multi_label_classification":
-            return bool((np.abs(evidence - 0.5) <= tolerance).any())
+            return bool((np.abs(evidence - calibration.limits(head)) <= tolerance).any())
         case "single_label_classification" | "token-classification":
             top = np.sort(evidence, axis=-1)
             return bool((top[..., -1] - top[..., -2] <= 2 * tolerance).any())

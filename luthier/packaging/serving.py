@@ -15,6 +15,7 @@ from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
 from luthier.packaging.merging import load_servable
 from luthier.tasks import TASKS
+from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.tasks.head import Head, HeadKind, Problem
 from luthier.tasks.language_modeling import LanguageModeling
 from luthier.tasks.task import Inference, Predictions
@@ -41,7 +42,10 @@ The score of question answering is the probability of the best answer, which is 
 
 @dataclass(frozen=True)
 class Serving:
-    """How a packaged model is asked; ``method`` is that of the adapter beside its base, None of a merged model."""
+    """How a packaged model is asked; ``method`` is that of the adapter beside its base, None of a merged model.
+
+    ``calibration`` is done to what it answers.
+    """
 
     task: str
     head: Head
@@ -49,6 +53,7 @@ class Serving:
     max_new_tokens: int
     batch_size: int = 32
     method: Method | None = None
+    calibration: Calibration = UNCALIBRATED
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Serving":
@@ -76,7 +81,8 @@ class ServedModel:
 
     def predict(self, rows: pa.Table, how: Inference) -> Predictions:
         """The answers to rows of a split, with their evidence."""
-        return TASKS[self.serving.task].predict(self.model, self.tokenizer, rows, self.serving.head, how)
+        found = TASKS[self.serving.task].predict(self.model, self.tokenizer, rows, self.serving.head, how)
+        return self.serving.calibration.applied(found, self.serving.head)
 
     def answers(self, given: pa.Table) -> pa.Table:
         """The columns of ``OUTPUTS`` for rows of some of the columns of ``INPUTS``.

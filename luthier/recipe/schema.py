@@ -19,6 +19,7 @@ from luthier.methods import METHODS, Method
 from luthier.methods.lora import Lora
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.drift_section import DriftSection
+from luthier.recipe.gate_section import GateSection
 from luthier.recipe.on_failure_section import OnFailureSection
 from luthier.recipe.schedule_section import ScheduleSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
@@ -146,7 +147,17 @@ class EvaluationSection(Section):
         le=1e9,
         description="What the test metric must reach, or stay below, for the model to deploy.",
     )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Confidence of the intervals.")
+    require: Literal["point", "lower_bound"] = Field(
+        default="point",
+        description="What of the score must reach the target: its value, or the end of its interval that is worse.",
+    )
+    gate: GateSection = Field(default=GateSection(), description="What must hold beside the target.")
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence of the intervals, corrected for how often the test split was read.",
+    )
     max_new_tokens: int = Field(default=128, ge=1, le=32768, description="Tokens generated for a test row, at most.")
     generated_rows: int = Field(
         default=200, ge=1, le=1_000_000, description="Test rows that text is generated for: the first of the split."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.tasks.batches import by_length, padded
+from luthier.tasks.calibration import PROBABLE
 from luthier.tasks.head import Head, Problem
 from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 
@@ -25,8 +26,6 @@ METRICS = {
     "multi": ("f1_micro", "f1_macro", "accuracy", "roc_auc"),
     "number": ("pearson", "spearman", "mse"),
 }
-# A label of several is given from here on.
-PROBABLE = 0.5
 
 
 class TextClassification(Task):
@@ -122,7 +121,9 @@ class TextClassification(Task):
         import numpy as np
 
         gold = np.array(_targets(rows, head))
-        return gold, _decided(metric, np.stack(list(predictions.evidence)), head)
+        if metric == "roc_auc" or head.problem == PROBLEMS["number"]:
+            return gold, _decided(metric, np.stack(list(predictions.evidence)), head)
+        return gold, np.array(_ids(predictions.answers, head))
 
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
         from luthier.evaluation.baselines import classification_baselines
@@ -153,6 +154,14 @@ def _targets(rows: "pa.Table", head: Head) -> list[Any]:
     if head.problem == PROBLEMS["single"]:
         return ids
     return [[int(label in given) for label in range(len(head.labels))] for given in ids]
+
+
+def _ids(answers: Sequence[Any], head: Head) -> list[Any]:
+    """The class of each row, or 0 and 1 for each label."""
+    if head.problem == PROBLEMS["single"]:
+        known = {label: place for place, label in enumerate(head.labels)}
+        return [known[answer] for answer in answers]
+    return [[int(label in answer) for label in head.labels] for answer in answers]
 
 
 def _activated(logits: "np.ndarray", head: Head) -> "np.ndarray":

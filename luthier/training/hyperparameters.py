@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from luthier.digest import digest_of
 from luthier.methods import Method
 from luthier.methods.shape import DECODERS, Architecture
 from luthier.recipe.resolving import DEFAULT, ResolvedRecipe
@@ -97,3 +98,10 @@ def read_hyperparameters(folder: Path) -> Values:
     values = json.loads((folder / "hyperparameters.json").read_text())
     method = TypeAdapter(Method).validate_python(values["method"])
     return method, TrainingSection.model_validate(values["training"]), values["metric"]
+
+
+def configuration_digest(values: Values, model: str) -> str:
+    """What a training is apart from its seed; ``model`` is the digest of what it starts from."""
+    method, training, metric = values
+    unseeded = training.model_dump(mode="json", exclude={"seed"})
+    return digest_of({"method": method.model_dump(mode="json"), "training": unseeded, "metric": metric, "model": model})

@@ -54,6 +54,12 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
         "loss_is_finite": True,
         "best_checkpoint_reloads": True,
         "meets_target": True,
+        "labels_reach_minimum": True,
+        "slices_reach_minimum": True,
+        "calibration_within_limit": True,
+        "latency_within_limit": True,
+        "size_within_limit": True,
+        "no_regression": True,
     }
     runs = {run.info.run_name: run for run in graph.mlflow_runs(first)}
     parent = runs["tiny · first training · met"]

@@ -1,0 +1,117 @@
+"""The gate: every condition that a model must meet to deploy, each with its reason as a sentence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from luthier.tasks.metric import METRICS
+
+if TYPE_CHECKING:
+    from luthier.evaluation.champion_comparison import ChampionComparison
+    from luthier.evaluation.report import EvaluationReport
+    from luthier.recipe.gate_section import GateSection
+
+ConditionName = Literal["target", "labels", "slices", "calibration", "latency", "size", "champion"]
+
+CHECKS: Final[dict[ConditionName, tuple[str, str]]] = {
+    "target": ("meets_target", "The test metric reaches the recipe's target."),
+    "labels": ("labels_reach_minimum", "Every label's test F1 reaches evaluation.gate.label_f1."),
+    "slices": ("slices_reach_minimum", "Every slice of the test rows reaches evaluation.gate.slice."),
+    "calibration": ("calibration_within_limit", "The calibration error is at most evaluation.gate.calibration_error."),
+    "latency": ("latency_within_limit", "A row takes at most evaluation.gate.latency_ms."),
+    "size": ("size_within_limit", "The model is no larger than evaluation.gate.size_mb."),
+    "champion": ("no_regression", "The champion is not better by more than evaluation.gate.champion_margin."),
+}
+"""The asset check of each condition, and what it says."""
+
+# No hyperparameter that is searched makes a model faster or smaller, and a champion is beaten by being better.
+NOT_TUNABLE: Final = frozenset({"latency", "size", "champion"})
+# Of a metric's range, or of the champion's score where that has no end.
+MARGIN: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition; ``asked`` is False where the recipe does not set it, and then it holds."""
+
+    name: ConditionName
+    passed: bool
+    reason: str
+    asked: bool = True
+
+    @property
+    def decides(self) -> bool:
+        """Whether the verdict rests on it; of a champion only the promotion does."""
+        return self.name != "champion"
+
+
+def conditions(report: "EvaluationReport", gate: "GateSection") -> Iterator[Condition]:
+    """Every condition, met or not, in the order of ``CHECKS``."""
+    cost = report.cost
+    yield _target(report)
+    yield _labels(report, gate.label_f1)
+    yield _not_asked("slices")
+    yield _not_asked("calibration")
+    yield _most("latency", cost.latency_ms if cost else None, gate.latency_ms, "a row takes {:.1f} ms")
+    yield _most("size", cost.megabytes if cost else None, gate.size_mb, "the model has {:.1f} MB")
+    yield _champion(report.champion, report.metric, gate.champion_margin)
+
+
+def margin_of(metric: str, champion: float, given: float | None) -> float:
+    """How much worse than a champion of this score the paired interval may reach."""
+    if given is not None:
+        return given
+    found = METRICS[metric]
+    span = found.high - found.low
+    return MARGIN * (span if span < float("inf") else abs(champion))
+
+
+def within_margin(low: float, margin: float) -> bool:
+    """Whether the paired interval, which begins at ``low``, includes no loss beyond ``margin``."""
+    return low >= -margin
+
+
+def _target(report: "EvaluationReport") -> Condition:
+    metric, score = METRICS[report.metric], report.deciding
+    if report.require == "lower_bound":
+        bound = score.low if metric.higher_is_better else score.high
+        end = "lower" if metric.higher_is_better else "upper"
+        said = f"the {end} bound of {metric.title}, {bound:.4g}"
+    else:
+        bound, said = score.value, f"{metric.title} {score.value:.4g}"
+    passed = metric.reaches(bound, report.target)
+    return Condition("target", passed, f"{said} {'reaches' if passed else 'misses'} the target of {report.target:g}")
+
+
+def _labels(report: "EvaluationReport", least: float | None) -> Condition:
+    if least is None:
+        return _not_asked("labels")
+    judged = [label for label in report.per_class if label.support and label.f1 is not None]
+    low = [label for label in judged if label.f1 is not None and label.f1 < least]
+    if not low:
+        return Condition("labels", True, f"every label with test rows has an F1 of at least {least:g}")
+    named = ", ".join(f"{label.label} ({label.f1:.3f})" for label in low)
+    return Condition("labels", False, f"F1 is below {least:g} for {named}")
+
+
+def _most(name: ConditionName, value: float | None, limit: float | None, said: str) -> Condition:
+    if limit is None:
+        return _not_asked(name)
+    assert value is not None
+    within = value <= limit
+    return Condition(name, within, f"{said.format(value)}, {'at most' if within else 'more than'} {limit:g}")
+
+
+def _champion(found: "ChampionComparison | None", metric: str, given: float | None) -> Condition:
+    if found is None:
+        return Condition("champion", True, "no other model is the champion")
+    if found.difference is None or found.champion is None:
+        return Condition("champion", True, f"not compared with version {found.version}: {found.reason}")
+    margin = margin_of(metric, found.champion.value, given)
+    within = within_margin(found.difference.low, margin)
+    reach = f"the paired interval beside version {found.version} begins at {found.difference.low:+.4g}"
+    return Condition("champion", within, f"{reach}, {'within' if within else 'beyond'} the margin of {margin:.3g}")
+
+
+def _not_asked(name: ConditionName) -> Condition:
+    return Condition(name, True, "the recipe asks for nothing", asked=False)

@@ -37,6 +37,7 @@ def deployed_artifact(
     """The merged, packaged, parity-checked and registered model; made only when verdict and champion allow it."""
     from luthier.evaluation.report import read_report
     from luthier.packaging.deployment import Deployment, write_deployment
+    from luthier.packaging.input_cleaning import InputCleaning
     from luthier.training.hyperparameters import read_hyperparameters
     from resources.package import load_package, save_package
 
@@ -65,6 +66,7 @@ def deployed_artifact(
             model=origin.model.folder,
             tuned=adapter.folder,
             report=evaluation_report.folder,
+            cleaning=InputCleaning.of_splits(origin.cleaned_splits.manifest["inputs"]["data"]),
         )
         inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest}
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from luthier.tasks.task import Inference, Predictions
 
 REQUIREMENTS: Final = (
+    "ftfy",
     "jinja2",
     "mlflow",
     "numpy",

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from luthier.evaluation.report import read_report
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
+from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.model_card import model_card
 from luthier.packaging.parity import TOLERANCE, Parity, require_parity
@@ -51,6 +52,7 @@ class Deployment:
     model: Path
     tuned: Path
     report: Path
+    cleaning: InputCleaning
 
     @property
     def serving(self) -> Serving:
@@ -61,6 +63,7 @@ class Deployment:
             max_new_tokens=self.max_new_tokens,
             method=None if self.method.merges else self.method,
             calibration=read_report(self.report).calibration,
+            cleaning=self.cleaning,
         )
 
 

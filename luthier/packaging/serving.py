@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from luthier.errors import DataError
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
+from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_servable
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
@@ -44,7 +45,7 @@ The score of question answering is the probability of the best answer, which is 
 class Serving:
     """How a packaged model is asked; ``method`` is that of the adapter beside its base, None of a merged model.
 
-    ``calibration`` is done to what it answers.
+    ``calibration`` is done to what it answers, ``cleaning`` to what it is asked, as it was to what it learned from.
     """
 
     task: str
@@ -54,6 +55,7 @@ class Serving:
     batch_size: int = 32
     method: Method | None = None
     calibration: Calibration = UNCALIBRATED
+    cleaning: InputCleaning | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Serving":
@@ -93,7 +95,7 @@ class ServedModel:
         """
         if not len(given):
             return self.serving.outputs.empty_table()
-        rows = rows_of(given)
+        rows = rows_of(given, self.serving.cleaning)
         self._require_prompts(rows)
         found = self.predict(rows, self.serving.inference(generated_rows=len(given)))
         pairs = zip(found.answers, found.evidence, strict=True)
@@ -115,20 +117,27 @@ class ServedModel:
             )
 
 
-def rows_of(given: pa.Table) -> pa.Table:
-    """Rows as a split has them, with nulls for what was not given."""
+def rows_of(given: pa.Table, cleaning: InputCleaning | None = None) -> pa.Table:
+    """Rows as a split has them, with nulls for what was not given, cleaned as ``cleaning`` says.
+
+    Raises:
+        DataError: a row has no text, no pair beside rows that have one, or messages that are no conversation.
+    """
     absent = pa.nulls(len(given), pa.string())
     columns = {name: given[name].cast(pa.string()) if name in given.column_names else absent for name in INPUTS}
-    rows = pa.table({**columns, "label": absent, "label_id": pa.nulls(len(given), pa.int64())})
-    paired = rows["pair"].null_count < len(rows)
-    for number, row in enumerate(rows.to_pylist()):
+    rows = pa.table(columns).to_pylist()
+    paired = any(row["pair"] is not None for row in rows)
+    for number, row in enumerate(rows):
         if row["messages"] is not None:
             _require_conversation(number, row["messages"])
-        elif not (row["text"] or "").strip():
+        if cleaning is not None:
+            row |= cleaning.row(number, row)
+        if row["messages"] is None and not (row["text"] or "").strip():
             raise DataError(f"row {number} has no text", remedy="give it one, or leave the row out")
         if paired and not (row["pair"] or "").strip():
             raise DataError(f"row {number} has no pair", remedy="give it one, or leave the row out")
-    return rows
+    schema = pa.schema({**dict.fromkeys((*INPUTS, "label"), pa.string()), "label_id": pa.int64()})
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _require_conversation(number: int, messages: str) -> None:

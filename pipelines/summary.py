@@ -31,7 +31,13 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
 
 def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
     """The verdict, the scores beside the baselines, what was registered and where the report lies."""
-    from luthier.evaluation.wording import champion_sentence, scope_sentences, score_texts, verdict_sentence
+    from luthier.evaluation.wording import (
+        champion_sentence,
+        reads_sentence,
+        scope_sentences,
+        score_texts,
+        verdict_sentence,
+    )
 
     report = result.report
     console.print(f"\n[bold]{resolved.name}[/]  {verdict_sentence(report)}\n", highlight=False)
@@ -43,7 +49,7 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
         style = "bold" if name == "fine-tuned" else None
         table.add_row(name, *score_texts(report, report.metric, score), style=style)
     console.print(table)
-    for sentence in filter(None, [*scope_sentences(report), champion_sentence(report)]):
+    for sentence in filter(None, [*scope_sentences(report), champion_sentence(report), reads_sentence(report)]):
         console.print(sentence, highlight=False, markup=False)
     trained = f"{report.trainable_parameters:,} parameters"
     console.print(f"\nTrained   {trained} on {report.rows['train']:,} rows", highlight=False)

@@ -1,4 +1,6 @@
 import json
+import shutil
+from dataclasses import fields
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,7 +10,9 @@ from luthier.digest import folder_digests
 from luthier.errors import DataError, ModelError
 from luthier.models.loading import load_tokenizer
 from luthier.training.finetuning import finetune
+from luthier.training.job import FineTuning
 from luthier.training.tokens import require_learnable, require_same_vocabulary, write_tokens
+from luthier.tuning.tuning import Tuning
 from tests.unit.training.conftest import HEAD, TASK
 
 
@@ -25,6 +29,19 @@ def test_rows_that_teach_nothing_are_refused_above_their_share_with_the_counts(t
     with pytest.raises(DataError, match=r"train: 6 of 100 rows (.|\n)*training.max_length"):
         require_learnable(counted(tmp_path, **{name: 6}), 0.05)
     require_learnable(counted(tmp_path, **{name: 100}), 1.0)
+
+
+def test_what_trainings_and_trials_read_is_made_without_the_test_split(splits, tiny_bert, tmp_path):
+    shutil.copytree(splits, tmp_path / "sealed", ignore=shutil.ignore_patterns("test.parquet"))
+    made = {}
+    for name, folder in (("whole", splits), ("sealed", tmp_path / "sealed")):
+        write_tokens(folder, tiny_bert, TASK, HEAD, max_length=16, folder=tmp_path / name / "tokens")
+        made[name] = folder_digests(tmp_path / name / "tokens")
+    assert made["whole"] == made["sealed"]
+    # Beside the tokens a training has the model that it starts from, and a tuning has what its trainings have.
+    paths = {field.name for field in fields(FineTuning) if "Path" in str(field.type)}
+    assert paths == {"model", "tokens", "continued"}
+    assert {field.name for field in fields(Tuning) if "Path" in str(field.type)} == {"lock"}
 
 
 def rows(folder, texts: list[str]):

@@ -66,6 +66,8 @@ LIMITS = {
     "Prompt and answer together are cut after {length} tokens.",
     "summarization": "A summary may say what the text does not. Texts are cut after {length} tokens.",
 }
+# What MLflow's database keeps of the description of a version.
+DESCRIPTION = 5000
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
@@ -109,6 +111,17 @@ def model_card(
     )
     matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
     return f"---\n{matter}---\n\n{body}"
+
+
+def card_summary(card: str) -> str:
+    """The card without its front matter, as far as whole sections of it fit a registry's description."""
+    *kept, last = (said := card.partition("\n---\n")[2].strip().split("\n## "))
+    if len("\n## ".join(said)) <= DESCRIPTION:
+        return "\n## ".join(said)
+    note = "\n\nThe whole card is README.md among this version's files."
+    while kept and len("\n## ".join(kept)) + len(note) > DESCRIPTION:
+        *kept, last = kept
+    return ("\n## ".join(kept).rstrip() or last[: DESCRIPTION - len(note)]) + note
 
 
 def escaped(text: str) -> str:

@@ -50,7 +50,8 @@ def deployed_artifact(
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
         require_same("adapter", adapter, evaluation_report)
-        decision, champion = decided(report, adapter, resolved.model_name, artifacts, tracking)
+        by = f"Dagster run {context.run_id}"
+        decision, champion = decided(report, adapter, resolved.model_name, artifacts, tracking, by=by)
     if decision.alias is None:
         skip(decision, context, tracking)
         return
@@ -83,7 +84,7 @@ def deployed_artifact(
 
         artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
         registration = Registration(artifact, report, decision, champion, resolved.model_name)
-        version, reused = register(registration, context, tracking)
+        version, reused = register(registration, context, tracking, by=by)
         proof = tracking.version_tags(resolved.model_name, version)[PROOF_TAG]
     facts = artifact.facts
     yield materialized(
@@ -105,13 +106,21 @@ def deployed_artifact(
 
 
 def decided(
-    report: "EvaluationReport", adapter: Artifact, model: str, artifacts: ArtifactStore, tracking: Tracking
+    report: "EvaluationReport",
+    adapter: Artifact,
+    model: str,
+    artifacts: ArtifactStore,
+    tracking: Tracking,
+    *,
+    by: str,
 ) -> tuple["Promotion", RegisteredChampion | None]:
     """What the adapter becomes, beside which champion of ``model``; a report that falls short needs no MLflow."""
     from luthier.evaluation.promotion import promotion
 
     if report.verdict != "met":
         return promotion(report, None, adapter=adapter.digest), None
+    # Whoever moved the alias in MLflow has decided something, too.
+    tracking.aliases(model).settle(by)
     champion = registered_champion(model, artifacts, tracking)
     incumbent = champion.incumbent if champion else None
     went = withdrawn(model, adapter.digest, tracking)

@@ -54,7 +54,9 @@ class Registration:
         }
 
 
-def register(given: Registration, context: dg.AssetExecutionContext, tracking: Tracking) -> tuple[str, bool]:
+def register(
+    given: Registration, context: dg.AssetExecutionContext, tracking: Tracking, *, by: str
+) -> tuple[str, bool]:
     """The proved version of this artifact, with its alias; and whether it was there before.
 
     Raises:
@@ -81,7 +83,7 @@ def register(given: Registration, context: dg.AssetExecutionContext, tracking: T
             )
         if PROOF_TAG not in tracking.version_tags(model, version):
             prove(artifact, model, version, tracking)
-        move_alias(given, version, context, tracking)
+        move_alias(given, version, tracking, by=by)
         parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})
         parent.log_artifact(artifact.folder / "README.md", "model_card")
     again = " (registered before)" if reused else ""
@@ -121,9 +123,9 @@ def registered_parity(artifact: Artifact, model: str, version: str, tracking: Tr
         return kept.require("registered", ask_package(folder))
 
 
-def move_alias(given: Registration, version: str, context: dg.AssetExecutionContext, tracking: Tracking) -> None:
+def move_alias(given: Registration, version: str, tracking: Tracking, *, by: str) -> None:
     """The one step by which others see the version; it is done last."""
-    aliases, by = tracking.aliases(given.model), f"Dagster run {context.run_id}"
+    aliases = tracking.aliases(given.model)
     if given.decision.alias == "champion":
         over = given.over.version if given.over else None
         aliases.promote(version, over=over, reason=given.decision.reason, by=by)

@@ -68,6 +68,7 @@ LIMITS = {
 }
 # What MLflow's database keeps of the description of a version.
 DESCRIPTION = 5000
+CUT = "\n\nThe whole card is README.md among this version's files."
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
@@ -115,13 +116,13 @@ def model_card(
 
 def card_summary(card: str) -> str:
     """The card without its front matter, as far as whole sections of it fit a registry's description."""
-    *kept, last = (said := card.partition("\n---\n")[2].strip().split("\n## "))
-    if len("\n## ".join(said)) <= DESCRIPTION:
-        return "\n## ".join(said)
-    note = "\n\nThe whole card is README.md among this version's files."
-    while kept and len("\n## ".join(kept)) + len(note) > DESCRIPTION:
-        *kept, last = kept
-    return ("\n## ".join(kept).rstrip() or last[: DESCRIPTION - len(note)]) + note
+    body = card.partition("\n---\n")[2].strip()
+    if len(body) <= DESCRIPTION:
+        return body
+    sections, room = body.split("\n## "), DESCRIPTION - len(CUT)
+    while len(sections) > 1 and len("\n## ".join(sections)) > room:
+        sections.pop()
+    return "\n## ".join(sections)[:room].rstrip() + CUT
 
 
 def escaped(text: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -127,6 +128,20 @@ def test_what_was_rolled_back_from_stays_so_until_somebody_promotes_it(graph, ti
         )
 
 
+def test_an_alias_that_was_moved_back_in_mlflow_is_not_moved_forth_by_the_next_run(graph, tiny_bert, write_recipe):
+    write_recipe(base=tiny_bert, **FULL, training=IDLE, evaluation=EASY)
+    assert graph.run().success
+    write_recipe(base=tiny_bert, **FULL, training=LEARNING, evaluation=EASY)
+    assert graph.run().success
+    graph.tracking.store.client.set_registered_model_alias("tiny", "champion", "1")
+    assert metadata(graph.run(), "deployed_artifact")["alias"] == "challenger"
+    assert [(c.kind, c.version) for c in graph.tracking.aliases("tiny").history()] == [
+        ("promotion", "1"),
+        ("promotion", "2"),
+        ("found", "1"),
+    ]
+
+
 def test_a_version_that_the_registry_does_not_hand_back_as_it_was_is_deleted(
     graph, tiny_bert, write_recipe, monkeypatch
 ):
@@ -163,12 +178,19 @@ def test_a_version_that_the_registry_does_not_hand_back_as_it_was_is_deleted(
 
 
 def test_no_alias_moves_where_a_proof_fails(graph, tiny_bert, write_recipe, monkeypatch):
-    from luthier.packaging import answers
+    from resources import scoring_server
+
+    started = scoring_server.serve_package
+
+    def started_on_another(package: Path) -> Any:
+        other = shutil.copytree(package, graph.project / "other")
+        code = other / "code" / "luthier" / "packaging" / "serving.py"
+        code.write_text(code.read_text().replace("evidence.max()}", "evidence.max() - 0.001}"))
+        return started(other)
 
     write_recipe(base=tiny_bert, **FULL, training=IDLE, evaluation=EASY)
-    with monkeypatch.context() as strict:
-        # No server answers that exactly.
-        strict.setattr(answers, "number_difference", lambda wanted, given: 1.0)
+    with monkeypatch.context() as changed:
+        changed.setattr(scoring_server, "serve_package", started_on_another)
         failed = graph.run()
         assert not failed.success and "the served model does not answer as the trained one" in failure(failed)
     assert graph.tracking.registry.versions("tiny") == []

@@ -1,22 +1,27 @@
 """deployed_artifact: the packaged, parity-checked, registered model."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.incumbent import registered_champion
+from assets.incumbent import RegisteredChampion, registered_champion
 from assets.materialization import materialized, mistakes_explained
 from assets.partitions import recipe_partitions
+from assets.registration import Registration, parity_lines, register, withdrawn
 from assets.training_origin import head_of, origin_of, require_same
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
-from resources.tracking import ADAPTER_TAG, DIGEST_TAG, REPORT_TAG, Tracking
+from resources.tracking import PROOF_TAG, Tracking
 
 if TYPE_CHECKING:
     from luthier.evaluation.promotion import Promotion
     from luthier.evaluation.report import EvaluationReport
+
+# What is proved while the package is made; one that was made with less proof is made again.
+PROOFS = ["merged", "packaged", "served"]
 
 
 @dg.asset(
@@ -34,19 +39,21 @@ def deployed_artifact(
     artifacts: dg.ResourceParam[ArtifactStore],
     tracking: Tracking,
 ) -> Iterator[dg.MaterializeResult]:
-    """The merged, packaged, parity-checked and registered model; made only when verdict and champion allow it."""
+    """The merged, packaged, proved and registered model: champion or challenger; made when its target is met."""
     from luthier.evaluation.report import read_report
     from luthier.packaging.deployment import Deployment, write_deployment
     from luthier.packaging.input_cleaning import InputCleaning
     from luthier.training.hyperparameters import read_hyperparameters
     from resources.package import load_package, save_package
+    from resources.scoring_server import prepare_server, serve_package
 
     report = read_report(evaluation_report.folder)
     with mistakes_explained():
         resolved = recipes.get(context.partition_key)
         require_same("adapter", adapter, evaluation_report)
-        decision = decided(report, adapter, resolved.model_name, artifacts, tracking)
-    if not decision.allowed:
+        by = f"Dagster run {context.run_id}"
+        decision, champion = decided(report, adapter, resolved.model_name, artifacts, tracking, by=by)
+    if decision.alias is None:
         skip(decision, context, tracking)
         return
     with mistakes_explained():
@@ -55,7 +62,9 @@ def deployed_artifact(
         # As it was evaluated, whatever the recipe says by now.
         evaluated = evaluation_report.manifest["inputs"]
         job = Deployment(
-            recipe=resolved,
+            recipe=replace(
+                resolved, recipe=resolved.recipe.model_copy(update={"method": method, "training": training})
+            ),
             task=evaluated["task"],
             method=method,
             head=head_of(evaluated["task"], origin.cleaned_splits, origin.base_model),
@@ -68,14 +77,17 @@ def deployed_artifact(
             report=evaluation_report.folder,
             cleaning=InputCleaning.of_splits(origin.cleaned_splits.manifest["inputs"]["data"]),
         )
-        inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest}
+        inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest, "proofs": PROOFS}
 
         def package(folder: Path) -> None:
             context.log.info("merging and packaging" if method.merges else "packaging the adapter beside its base")
-            write_deployment(job, folder, save=save_package, load=load_package)
+            prepare_server()
+            write_deployment(job, folder, save=save_package, load=load_package, serve=serve_package)
 
         artifact = artifacts.obtain("deployed_artifact", inputs, package, record={"dagster_run_id": context.run_id})
-        version, reused = registered(artifact, report, decision, context, resolved.model_name, tracking)
+        registration = Registration(artifact, report, decision, champion, resolved.model_name)
+        version, reused = register(registration, context, tracking, by=by)
+        proof = tracking.version_tags(resolved.model_name, version)[PROOF_TAG]
     facts = artifact.facts
     yield materialized(
         artifact,
@@ -83,11 +95,12 @@ def deployed_artifact(
             "model": resolved.model_name,
             "version": version,
             "version reused": reused,
-            "alias": "champion",
-            "promoted because": decision.reason,
+            "alias": decision.alias,
+            "promoted because" if decision.alias == "champion" else "not promoted because": decision.reason,
             "merged": facts["merged"],
             "size (MB)": round(facts["bytes"] / 1e6, 1),
-            "parity": dg.MetadataValue.json(facts["parity"]),
+            "reference": facts["reference"],
+            "parity": dg.MetadataValue.json(parity_lines(facts, proof)),
             "model card": dg.MetadataValue.md((artifact.folder / "README.md").read_text()),
             "package": dg.MetadataValue.path(artifact.folder / "package"),
         },
@@ -95,13 +108,25 @@ def deployed_artifact(
 
 
 def decided(
-    report: "EvaluationReport", adapter: Artifact, model: str, artifacts: ArtifactStore, tracking: Tracking
-) -> "Promotion":
-    """Whether the adapter may become the champion of ``model``; a report that falls short needs no MLflow."""
+    report: "EvaluationReport",
+    adapter: Artifact,
+    model: str,
+    artifacts: ArtifactStore,
+    tracking: Tracking,
+    *,
+    by: str,
+) -> tuple["Promotion", RegisteredChampion | None]:
+    """What the adapter becomes, beside which champion of ``model``; a report that falls short needs no MLflow."""
     from luthier.evaluation.promotion import promotion
 
-    champion = registered_champion(model, artifacts, tracking) if report.verdict == "met" else None
-    return promotion(report, champion.incumbent if champion else None, adapter=adapter.digest)
+    if report.verdict != "met":
+        return promotion(report, None, adapter=adapter.digest), None
+    # Whoever moved the alias in MLflow has decided something, too.
+    tracking.aliases(model).settle(by)
+    champion = registered_champion(model, artifacts, tracking)
+    incumbent = champion.incumbent if champion else None
+    went = withdrawn(model, adapter.digest, tracking)
+    return promotion(report, incumbent, adapter=adapter.digest, withdrawn=went), champion
 
 
 def skip(decision: "Promotion", context: dg.AssetExecutionContext, tracking: Tracking) -> None:
@@ -111,45 +136,3 @@ def skip(decision: "Promotion", context: dg.AssetExecutionContext, tracking: Tra
     context.log_event(dg.AssetObservation("deployed_artifact", partition=context.partition_key, metadata=skipped))
     with tracking.parent(context.run_id, context.partition_key) as parent:
         parent.set_tags({"luthier.not_deployed": decision.reason})
-
-
-def lineage(
-    artifact: Artifact, report: "EvaluationReport", decision: "Promotion", context: dg.AssetExecutionContext
-) -> dict[str, str]:
-    """What a registered version is made of, by the digest of each artifact; by which run, and why."""
-    return {
-        DIGEST_TAG: artifact.digest,
-        ADAPTER_TAG: artifact.manifest["inputs"]["adapter"],
-        REPORT_TAG: artifact.manifest["inputs"]["evaluation_report"],
-        **{f"luthier.{name}": digest for name, digest in report.digests.items()},
-        "luthier.recipe": context.partition_key,
-        "luthier.dagster_run_id": context.run_id,
-        "luthier.promoted_because": decision.reason,
-    }
-
-
-def registered(
-    artifact: Artifact,
-    report: "EvaluationReport",
-    decision: "Promotion",
-    context: dg.AssetExecutionContext,
-    model: str,
-    tracking: Tracking,
-) -> tuple[str, bool]:
-    """The registered version of this artifact, made unless it is there, as the champion; and whether it was there."""
-    version = tracking.find_version(model, artifact.digest)
-    reused = version is not None
-    with tracking.parent(context.run_id, context.partition_key) as parent:
-        if version is None:
-            version = tracking.register_model(
-                artifact.folder / "package",
-                name=model,
-                mlflow_run_id=parent.required_run_id(),
-                tags=lineage(artifact, report, decision, context),
-                metrics={"test_score": report.deciding.value},
-            )
-        tracking.set_champion(model, version)
-        parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})
-        parent.log_artifact(artifact.folder / "README.md", "model_card")
-    context.log.info(f"{model} version {version} is the champion{' (registered before)' if reused else ''}")
-    return version, reused

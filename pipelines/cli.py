@@ -18,6 +18,7 @@ from resources.recipe_book import RecipeBook, recipe_names
 
 if TYPE_CHECKING:
     from pipelines.launch import Launch
+    from resources.champion_history import ChampionChange
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Fine-tune by recipe."
@@ -211,6 +212,56 @@ def predict(
             print(json.dumps(answer, ensure_ascii=False))
         else:
             console.print(printed(answer, list(columns)), markup=False, highlight=False)
+
+
+@app.command()
+def versions(
+    recipe: RecipeName, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+) -> None:
+    """Show what is registered of a recipe: aliases, scores, when and why; and who was champion before."""
+    from pipelines.versions import Versions, print_versions
+    from resources.tracking import Tracking
+
+    found = Versions.of(_book().get(recipe).model_name, Tracking(home=str(luthier_home())))
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print_versions(found, console)
+
+
+@app.command()
+def promote(
+    recipe: RecipeName,
+    version: Annotated[str | None, typer.Option("--version", metavar="N", help="By default the challenger.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="For the history.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Whatever the comparison with the champion says.")] = False,
+) -> None:
+    """Make a registered version of a recipe the champion."""
+    from pipelines.versions import promote as promoted
+    from resources.tracking import Tracking
+
+    model, tracking = _book().get(recipe).model_name, Tracking(home=str(luthier_home()))
+    change = promoted(model, version, reason=reason, force=force, artifacts=_artifacts(), tracking=tracking)
+    _print_change(model, change)
+
+
+@app.command()
+def rollback(
+    recipe: RecipeName,
+    to: Annotated[str | None, typer.Option("--to", metavar="VERSION", help="By default the champion before.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="For the history.")] = None,
+) -> None:
+    """Make an earlier version of a recipe the champion again."""
+    from pipelines.versions import roll_back
+    from resources.tracking import Tracking
+
+    model, tracking = _book().get(recipe).model_name, Tracking(home=str(luthier_home()))
+    _print_change(model, roll_back(model, to, reason=reason, tracking=tracking))
+
+
+def _print_change(model: str, change: "ChampionChange") -> None:
+    before = f"; before it was version {change.before}" if change.before else ""
+    console.print(f"{model} version {change.version} is the champion{before}.", markup=False, highlight=False)
 
 
 @app.command()

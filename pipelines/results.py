@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """The newest evaluation of a recipe, and the model version made from it, if one was."""
+    """The newest evaluation of a recipe, and the model version made from it, if one was, with the alias it got."""
 
     report: "EvaluationReport"
     page: Path
     mlflow_run_id: str | None
     dagster_run_id: str
     model_version: str | None
+    model_alias: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What ``luthier report --json`` prints."""
@@ -50,12 +51,14 @@ def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: Artifact
     if evaluated is None:
         raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
     artifact = artifacts.open("evaluation_report", recorded_value(evaluated, "digest"))
+    version, alias = _version_made_from(artifact, instance, artifacts, recipe)
     return Result(
         report=read_report(artifact.folder),
         page=artifact.folder / "report.html",
         mlflow_run_id=artifact.manifest["mlflow_run_id"],
         dagster_run_id=evaluated.run_id,
-        model_version=_version_made_from(artifact, instance, artifacts, recipe),
+        model_version=version,
+        model_alias=alias,
     )
 
 
@@ -95,16 +98,14 @@ def _newest_page(instance: dg.DagsterInstance, asset: str, recipe: str, *, nothi
 
 def _version_made_from(
     report: Artifact, instance: dg.DagsterInstance, artifacts: ArtifactStore, recipe: str
-) -> str | None:
+) -> tuple[str | None, str | None]:
     deployed = newest(instance, "deployed_artifact", recipe)
     if deployed is None:
-        return None
+        return None, None
     artifact = artifacts.open("deployed_artifact", recorded_value(deployed, "digest"))
-    return (
-        recorded_value(deployed, "version")
-        if artifact.manifest["inputs"]["evaluation_report"] == report.digest
-        else None
-    )
+    if artifact.manifest["inputs"]["evaluation_report"] != report.digest:
+        return None, None
+    return recorded_value(deployed, "version"), recorded_value(deployed, "alias")
 
 
 def newest(instance: dg.DagsterInstance, asset: str, recipe: str) -> dg.EventLogRecord | None:

@@ -24,7 +24,9 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
         as_written = LAUNCH not in resolved.origins.values()
         by_itself = ", which make ui does by itself" if resolved.recipe.tuning.automatic and as_written else ""
         console.print(f"Tune it:        luthier tune {resolved.name}{by_itself}", markup=False, highlight=False)
-    if result.model_version:
+    if result.model_alias == "challenger":
+        console.print(f"Make it champion:  luthier promote {resolved.name}", markup=False, highlight=False)
+    elif result.model_version:
         example = f'luthier predict {resolved.name} "..."'
         console.print(f"Ask the model:  {example}", markup=False, highlight=False)
 
@@ -53,6 +55,6 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
         console.print(sentence, highlight=False, markup=False)
     trained = f"{report.trainable_parameters:,} parameters"
     console.print(f"\nTrained   {trained} on {report.rows['train']:,} rows", highlight=False)
-    registered = f"{resolved.model_name} version {result.model_version}, alias champion"
+    registered = f"{resolved.model_name} version {result.model_version}, alias {result.model_alias}"
     console.print(f"Model     {registered if result.model_version else 'not deployed'}", highlight=False)
     console.print(f"Report    {result.page}", highlight=False)

@@ -10,6 +10,7 @@ import luthier
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from luthier.packaging.answers import Ask
     from luthier.packaging.serving import ServedModel, Serving
     from luthier.tasks.task import Inference, Predictions
 
@@ -61,6 +62,14 @@ def save_package(model: Path, package: Path, serving: "Serving", rows: "pa.Table
 def load_package(package: Path) -> "Callable[[pa.Table, Inference], Predictions]":
     """The predictions of the package, as MLflow loads it, for rows of a split."""
     return load_served(package).predict
+
+
+def ask_package(package: Path) -> "Ask":
+    """The answers of the package, as MLflow loads it, to rows of the columns that it takes."""
+    import mlflow
+
+    model = mlflow.pyfunc.load_model(str(package))
+    return lambda rows: list(model.predict(rows.to_pandas()).to_dict("records"))
 
 
 def load_served(package: Path) -> "ServedModel":

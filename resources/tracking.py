@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from resources.journal import Journal, RunStart, safe
+from resources.model_aliases import ModelAliases
 from resources.synchronizer import Synchronizer, SyncReport, sync_journals
 from resources.tracking_process import process_tags
 from resources.tracking_reconciliation import Closed, Reconciliation
@@ -23,6 +24,9 @@ DIGEST_TAG = "luthier.digest"
 # Of a registered version: what it was made of, and the report that it was registered because of.
 ADAPTER_TAG = "luthier.adapter"
 REPORT_TAG = "luthier.evaluation_report"
+# What its report found, and that what the registry hands back answers as it should.
+SCORE_TAG = "luthier.score"
+PROOF_TAG = "luthier.proof"
 
 
 class Tracking(dg.ConfigurableResource):
@@ -101,14 +105,22 @@ class Tracking(dg.ConfigurableResource):
         """Sends what was kept, then closes runs, here and in Dagster, whose process is gone or whose run has ended."""
         return Reconciliation(self.store, instance).reconcile()
 
+    def aliases(self, name: str) -> ModelAliases:
+        """Who is champion and challenger of a registered model, and who was."""
+        return ModelAliases(self.registry, name)
+
     def register_model(
-        self, package: Path, *, name: str, mlflow_run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]
+        self,
+        package: Path,
+        *,
+        name: str,
+        mlflow_run_id: str,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+        description: str | None = None,
     ) -> str:
         """Registers a folder that ``mlflow.pyfunc.save_model`` made, as it is, and gives its version."""
-        return self.registry.register(package, name, mlflow_run_id, tags, metrics)
-
-    def set_champion(self, name: str, version: str) -> None:
-        self.registry.set_champion(name, version)
+        return self.registry.register(package, name, mlflow_run_id, tags, metrics, description)
 
     def champion(self, name: str) -> str | None:
         return self.registry.champion(name)

@@ -1,20 +1,31 @@
 """The model registry: packages as versions of a model, and the one called champion."""
 
-import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from luthier.errors import LuthierError
 from resources.tracking_store import TrackingStore, Unreachable, denied, pages
 
-log = logging.getLogger("luthier.tracking")
-
 CHAMPION = "champion"
-CHAMPION_TAG = "luthier.champion"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of a registered model; ``created`` in milliseconds since 1970."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    created: int
+    tags: Mapping[str, str]
 
 
 class ModelRegistry:
@@ -24,71 +35,122 @@ class ModelRegistry:
         self.store = store
 
     def register(
-        self, package: Path, name: str, run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]
+        self,
+        package: Path,
+        name: str,
+        run_id: str,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+        description: str | None = None,
     ) -> str:
         """Stores the folder as a logged model of the run, byte for byte, and makes it the next version of ``name``."""
         if not (package / "MLmodel").is_file():
             raise LuthierError("no MLflow model", where=str(package), remedy="save it with mlflow.pyfunc.save_model")
-        with self._answering(), _default_uri(self.store.uri):
+        with self.answering(), _default_uri(self.store.uri):
             model_id = self._logged_model(package, name, run_id, tags, metrics)
             self._registered_model(name)
             version = self.store.client.create_model_version(
-                name, f"models:/{model_id}", run_id=run_id, tags=dict(tags), model_id=model_id, await_creation_for=30
+                name,
+                f"models:/{model_id}",
+                run_id=run_id,
+                tags=dict(tags),
+                model_id=model_id,
+                description=description,
+                await_creation_for=30,
             )
         return str(version.version)
 
-    def set_champion(self, name: str, version: str) -> None:
-        """Moves the alias, then the tag that marks the run which made the champion."""
-        with self._answering():
-            self.store.client.set_registered_model_alias(name, CHAMPION, version)
-        try:
-            with self.store.reaching():
-                self._mark_champion(name, version)
-        except Unreachable as error:
-            log.warning("%s version %s is the champion, its run in MLflow is not marked so: %s", name, version, error)
-
-    def champion(self, name: str) -> str | None:
+    def alias(self, name: str, alias: str) -> str | None:
+        """The version that an alias of the model stands at."""
         from mlflow.exceptions import MlflowException
 
-        with self._answering():
+        with self.answering():
             try:
-                return str(self.store.client.get_model_version_by_alias(name, CHAMPION).version)
+                return str(self.store.client.get_model_version_by_alias(name, alias).version)
             except MlflowException as error:
                 if self.store.refused(error) or error.get_http_status_code() == 404:
                     return None
                 raise
 
-    def _mark_champion(self, name: str, version: str) -> None:
-        """Other runs of the model's versions lose the mark, whichever crash or person left it there."""
-        client = self.store.client
-        maker, mark = client.get_model_version(name, version).run_id, f"{name} {version}"
-        experiments = [found.experiment_id for page in pages(client.search_experiments) for found in page]
-        marked = f"tags.`{CHAMPION_TAG}` LIKE '{name} %'"
-        for page in list(pages(client.search_runs, experiment_ids=experiments, filter_string=marked)):
-            for run in page:
-                if run.info.run_id != maker and run.data.tags[CHAMPION_TAG].rpartition(" ")[0] == name:
-                    client.delete_tag(run.info.run_id, CHAMPION_TAG)
-        if maker and self.store.run_exists(maker):
-            client.set_tag(maker, CHAMPION_TAG, mark)
+    def champion(self, name: str) -> str | None:
+        return self.alias(name, CHAMPION)
+
+    def versions(self, name: str) -> list[RegisteredVersion]:
+        """All versions of the model, the newest first; none where there is no such model."""
+        with self.answering():
+            client = self.store.client
+            model = self._model(name)
+            aliases = model.aliases if model else {}
+            order = {"filter_string": f"name = '{name}'", "order_by": ["version_number DESC"]}
+            found = [version for page in pages(client.search_model_versions, **order) for version in page]
+        return [
+            RegisteredVersion(
+                name=name,
+                version=str(each.version),
+                aliases=tuple(sorted(alias for alias, at in aliases.items() if str(at) == str(each.version))),
+                created=int(each.creation_timestamp),
+                tags=dict(each.tags),
+            )
+            for each in found
+        ]
+
+    def model_tags(self, name: str) -> dict[str, str]:
+        """The tags of the registered model itself; none where there is no such model."""
+        with self.answering():
+            model = self._model(name)
+            return dict(model.tags) if model else {}
+
+    def delete(self, name: str, version: str) -> None:
+        """Takes a version away, and its aliases with it."""
+        with self.answering():
+            self.store.client.delete_model_version(name, version)
+
+    @contextmanager
+    def files(self, name: str, version: str) -> Iterator[Path]:
+        """The folder that the registry hands back for a version; downloaded unless it lies on this machine."""
+        from mlflow.artifacts import download_artifacts
+
+        with self.answering():
+            place = self.store.client.get_model_version_download_uri(name, version)
+        if place.startswith("file:"):
+            yield Path(url2pathname(urlparse(place).path))
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            with self.answering():
+                folder = download_artifacts(artifact_uri=place, dst_path=scratch, tracking_uri=self.store.uri)
+            yield Path(folder)
+
+    def has_files(self, name: str, version: str) -> bool:
+        """Whether a version's files are still there."""
+        from mlflow.artifacts import list_artifacts
+
+        with self.answering():
+            place = self.store.client.get_model_version_download_uri(name, version)
+            files = list_artifacts(artifact_uri=place, tracking_uri=self.store.uri)
+        return any(Path(file.path).name == "MLmodel" for file in files)
 
     def version_tags(self, name: str, version: str) -> dict[str, str]:
         """The tags of a registered version."""
-        with self._answering():
+        with self.answering():
             return dict(self.store.client.get_model_version(name, version).tags)
+
+    def tag_version(self, name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Sets tags of a registered version."""
+        with self.answering():
+            for key, value in tags.items():
+                self.store.client.set_model_version_tag(name, version, key, value)
 
     def find_version(self, name: str, digest: str, tag: str) -> str | None:
         """The newest version tagged with ``digest`` whose files are still there."""
-        with self._answering():
-            versions = self.store.client.search_model_versions(f"name = '{name}'", order_by=["version_number DESC"])
-            tagged = (version.version for version in versions if version.tags.get(tag) == digest)
-            return next((str(version) for version in tagged if self._has_files(name, version)), None)
+        tagged = (found.version for found in self.versions(name) if found.tags.get(tag) == digest)
+        return next((version for version in tagged if self.has_files(name, version)), None)
 
     def load_champion(self, name: str) -> Any:
         """The champion as an MLflow pyfunc."""
         version = self.champion(name)
         if version is None:
             raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
-        with self._answering(), _default_uri(self.store.uri):
+        with self.answering(), _default_uri(self.store.uri):
             import mlflow
 
             return mlflow.pyfunc.load_model(f"models:/{name}/{version}")
@@ -122,15 +184,18 @@ class ModelRegistry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _has_files(self, name: str, version: str) -> bool:
-        from mlflow.artifacts import list_artifacts
+    def _model(self, name: str) -> Any:
+        from mlflow.exceptions import MlflowException
 
-        place = self.store.client.get_model_version_download_uri(name, version)
-        files = list_artifacts(artifact_uri=place, tracking_uri=self.store.uri)
-        return any(Path(file.path).name == "MLmodel" for file in files)
+        try:
+            return self.store.client.get_registered_model(name)
+        except MlflowException as error:
+            if self.store.refused(error) or error.get_http_status_code() == 404:
+                return None
+            raise
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def answering(self) -> Iterator[None]:
         try:
             with self.store.reaching():
                 yield

@@ -14,6 +14,7 @@ from luthier.data.overlap import said_before
 from luthier.errors import LuthierError
 from luthier.evaluation.champion_comparison import ChampionComparison, Obstacle
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.gate import margin_of
 from luthier.evaluation.paired import paired_difference
 from luthier.evaluation.scores import score
 from luthier.packaging.serving import ServedModel, Serving
@@ -97,6 +98,7 @@ def _scored(
         candidate=scores[0],
         champion=scores[1],
         difference=difference,
+        margin=margin_of(metric, scores[1].value, evaluation.gate.champion_margin),
         reaches_target=METRICS[metric].reaches(scores[1].value, evaluation.target),
     )
 

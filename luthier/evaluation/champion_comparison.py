@@ -16,7 +16,7 @@ class ChampionComparison:
 
     ``candidate`` and ``champion`` are scored by the deciding metric on ``rows`` rows; ``left_out`` others have content
     that the champion was trained or validated on. There are no scores where ``obstacle`` says that the two cannot be
-    compared, and ``reason`` why.
+    compared, and ``reason`` why. ``margin`` is how much worse than the champion the interval may reach.
     """
 
     model: str
@@ -27,6 +27,7 @@ class ChampionComparison:
     candidate: Score | None = None
     champion: Score | None = None
     difference: PairedDifference | None = None
+    margin: float = 0.0
     reaches_target: bool | None = None
     obstacle: Obstacle | None = None
     reason: str | None = None

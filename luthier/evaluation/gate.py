@@ -54,7 +54,7 @@ def conditions(report: "EvaluationReport", gate: "GateSection") -> Iterator[Cond
     yield _not_asked("calibration")
     yield _most("latency", cost.latency_ms if cost else None, gate.latency_ms, "a row takes {:.1f} ms")
     yield _most("size", cost.megabytes if cost else None, gate.size_mb, "the model has {:.1f} MB")
-    yield _champion(report.champion, report.metric, gate.champion_margin)
+    yield _champion(report.champion)
 
 
 def margin_of(metric: str, champion: float, given: float | None) -> float:
@@ -64,11 +64,6 @@ def margin_of(metric: str, champion: float, given: float | None) -> float:
     found = METRICS[metric]
     span = found.high - found.low
     return MARGIN * (span if span < float("inf") else abs(champion))
-
-
-def within_margin(low: float, margin: float) -> bool:
-    """Whether the paired interval, which begins at ``low``, includes no loss beyond ``margin``."""
-    return low >= -margin
 
 
 def _target(report: "EvaluationReport") -> Condition:
@@ -102,15 +97,16 @@ def _most(name: ConditionName, value: float | None, limit: float | None, said: s
     return Condition(name, within, f"{said.format(value)}, {'at most' if within else 'more than'} {limit:g}")
 
 
-def _champion(found: "ChampionComparison | None", metric: str, given: float | None) -> Condition:
+def _champion(found: "ChampionComparison | None") -> Condition:
     if found is None:
         return Condition("champion", True, "no other model is the champion")
-    if found.difference is None or found.champion is None:
+    if found.difference is None:
         return Condition("champion", True, f"not compared with version {found.version}: {found.reason}")
-    margin = margin_of(metric, found.champion.value, given)
-    within = within_margin(found.difference.low, margin)
+    within = found.difference.is_within(found.margin)
     reach = f"the paired interval beside version {found.version} begins at {found.difference.low:+.4g}"
-    return Condition("champion", within, f"{reach}, {'within' if within else 'beyond'} the margin of {margin:.3g}")
+    return Condition(
+        "champion", within, f"{reach}, {'within' if within else 'beyond'} the margin of {found.margin:.3g}"
+    )
 
 
 def _not_asked(name: ConditionName) -> Condition:

@@ -47,6 +47,10 @@ class PairedDifference:
         """The interval lies below 0, and McNemar's test agrees where there is one."""
         return self.high < 0 and self._is_confirmed
 
+    def is_within(self, margin: float) -> bool:
+        """Whether the interval holds no loss greater than ``margin``, in the unit of the metric."""
+        return self.low >= -margin
+
     @property
     def _is_confirmed(self) -> bool:
         # The bootstrap is too sure of a handful of rows: four that are right now and none that is wrong now suffice it.

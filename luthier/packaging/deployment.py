@@ -3,10 +3,11 @@
 import json
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from luthier.evaluation.report import read_report
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
+from luthier.packaging.answers import Ask, Asked, KeptAnswers, asked_rows, require_same_answers
 from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.model_card import model_card
@@ -31,15 +33,23 @@ PARITY_ROWS: Final = 256
 # every layer and a large vocabulary, which adds up.
 GENERATED_ROWS: Final = 8
 GENERATED_TOLERANCE: Final = 1e-3
+QUANTIZED: Final = "4-bit weights"
+# In the folder of a deployment: what its package answered to a few rows. The card is in the package as well.
+ANSWERS: Final = "answers.json"
+CARD: Final = "README.md"
 
 SavePackage = Callable[[Path, Path, Serving, pa.Table], None]
 Predict = Callable[[pa.Table, Inference], Predictions]
 LoadPackage = Callable[[Path], Predict]
+ServePackage = Callable[[Path], AbstractContextManager[Ask]]
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is packaged: the folders of the artifacts it comes from, and how it is asked."""
+    """What is packaged: the folders of the artifacts it comes from, and how it is asked.
+
+    ``recipe`` has the method and the training that were used, which a study may have found.
+    """
 
     recipe: ResolvedRecipe
     task: str
@@ -55,6 +65,26 @@ class Deployment:
     cleaning: InputCleaning
 
     @property
+    def reference(self) -> str:
+        """What every other form is held against."""
+        if self.method.base_quantization is not None:
+            return f"the adapter on {QUANTIZED}"
+        return "the trained model" if self.method.kind == "full" else "the adapter on its base"
+
+    def form(self, name: str) -> str:
+        """The name of a form; where the reference is quantized, and the form is not, it says so."""
+        return name if self.method.base_quantization is None else f"{name} against {QUANTIZED}"
+
+    def card(self) -> str:
+        """The model card."""
+        return model_card(
+            read_report(self.report),
+            model=self.recipe.model_name,
+            recipe=self.recipe.recipe.model_dump(mode="json"),
+            base=json.loads((self.base / "facts.json").read_text())["provenance"],
+        )
+
+    @property
     def serving(self) -> Serving:
         return Serving(
             task=self.task,
@@ -67,55 +97,70 @@ class Deployment:
         )
 
 
-def write_deployment(job: Deployment, folder: Path, *, save: SavePackage, load: LoadPackage) -> None:
-    """Merges, saves the package with ``save``, loads it back with ``load``, and requires parity at each step.
+def write_deployment(
+    job: Deployment, folder: Path, *, save: SavePackage, load: LoadPackage, serve: ServePackage
+) -> None:
+    """Merges, saves the package with ``save``, loads it with ``load``, serves it with ``serve``; parity at each step.
 
     ``save(model, package, serving, rows)`` writes the package from the folder of a plain model and rows of a split;
-    ``load(package)`` gives a function from such rows to predictions.
+    ``load(package)`` gives a function from such rows to predictions; ``serve(package)`` one from the columns that the
+    package takes to answers, for as long as its server runs.
 
     Raises:
-        ParityError: the merged or the packaged model answers otherwise than the tuned one did, on validation rows.
+        ParityError: the merged, packaged or served model answers otherwise than the tuned one did, on validation rows.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        parities = _package(job, Path(scratch) / "model", folder / "package", save=save, load=load)
+        parities = _package(job, Path(scratch) / "model", folder, save=save, load=load, serve=serve)
     _finish(job, folder, parities)
 
 
-def _package(job: Deployment, plain: Path, package: Path, *, save: SavePackage, load: LoadPackage) -> list[Parity]:
-    generates = job.head.is_language_model
+def _package(
+    job: Deployment, plain: Path, folder: Path, *, save: SavePackage, load: LoadPackage, serve: ServePackage
+) -> list[Parity]:
+    package, generates = folder / "package", job.head.is_language_model
     rows = pq.read_table(job.splits / "validation.parquet")[: GENERATED_ROWS if generates else PARITY_ROWS]
     serving = replace(job.serving, batch_size=1) if generates else job.serving
+    tolerance = GENERATED_TOLERANCE if generates else TOLERANCE
     how = serving.inference(generated_rows=len(rows))
-    tuned = load_reference(job.method, job.model, job.tuned, job.head)
-    found = TASKS[serving.task].predict(tuned, load_tokenizer(job.model), rows, job.head, how)
-    expected = serving.calibration.applied(found, job.head)
-    del tuned
+    expected, asked = _reference(job, rows, how)
+    same: dict[str, Any] = {"tolerance": tolerance, "calibration": serving.calibration}
 
     def compared(form: str, predict: Predict) -> Parity:
-        tolerance = GENERATED_TOLERANCE if generates else TOLERANCE
-        received = predict(rows, how)
-        return require_parity(form, job.head, expected, received, tolerance=tolerance, calibration=serving.calibration)
+        return require_parity(job.form(form), job.head, expected, predict(rows, how), **same)
 
     write_servable(job.method, job.model, job.tuned, job.head, plain)
-    parity = compared("merged" if job.method.merges else "adapted", ServedModel(plain, serving).predict)
+    parities = [compared("merged" if job.method.merges else "adapted", ServedModel(plain, serving).predict)]
     save(plain, package, job.serving, rows)
-    return [parity, compared("packaged", load(package))]
+    (package / CARD).write_text(job.card())
+    parities.append(compared("packaged", load(package)))
+    with serve(package) as ask:
+        received = [answer for part in _parts(asked.rows, serving.batch_size) for answer in ask(part)]
+    parities.append(require_same_answers(job.form("served"), asked, received, job.head, **same))
+    KeptAnswers.of(asked, received, job.head, **same).write(folder / ANSWERS)
+    return parities
+
+
+def _reference(job: Deployment, rows: pa.Table, how: Inference) -> tuple[Predictions, Asked]:
+    """What the tuned model answers, as it was trained; and the rows of it that a server can be asked."""
+    tuned, tokenizer = load_reference(job.method, job.model, job.tuned, job.head), load_tokenizer(job.model)
+    found = TASKS[job.task].predict(tuned, tokenizer, rows, job.head, how)
+    expected = job.serving.calibration.applied(found, job.head)
+    return expected, asked_rows(rows, expected, job.task, tokenizer, job.head, job.max_length)
+
+
+def _parts(rows: pa.Table, size: int) -> Iterator[pa.Table]:
+    return (rows.slice(first, size) for first in range(0, len(rows), size))
 
 
 def _finish(job: Deployment, folder: Path, parities: list[Parity]) -> None:
-    card = model_card(
-        read_report(job.report),
-        model=job.recipe.model_name,
-        recipe=job.recipe.recipe.model_dump(mode="json"),
-        base=json.loads((job.base / "facts.json").read_text())["provenance"],
-    )
-    (folder / "README.md").write_text(card)
+    (folder / CARD).write_text((folder / "package" / CARD).read_text())
     facts = {
         "model": job.recipe.model_name,
         "merged": job.method.merges,
+        "reference": job.reference,
         "bytes": sum(path.stat().st_size for path in (folder / "package").rglob("*") if path.is_file()),
         "parity": [asdict(parity) for parity in parities],
     }
     (folder / "facts.json").write_text(json.dumps(facts, indent=2))
     for parity in parities:
-        log.info("%s: %d of %d predictions agree", parity.form, parity.agreeing, parity.rows)
+        log.info("%s", parity)

@@ -66,6 +66,9 @@ LIMITS = {
     "Prompt and answer together are cut after {length} tokens.",
     "summarization": "A summary may say what the text does not. Texts are cut after {length} tokens.",
 }
+# What MLflow's database keeps of the description of a version.
+DESCRIPTION = 5000
+CUT = "\n\nThe whole card is README.md among this version's files."
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
@@ -109,6 +112,17 @@ def model_card(
     )
     matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
     return f"---\n{matter}---\n\n{body}"
+
+
+def card_summary(card: str) -> str:
+    """The card without its front matter, as far as whole sections of it fit a registry's description."""
+    body = card.partition("\n---\n")[2].strip()
+    if len(body) <= DESCRIPTION:
+        return body
+    sections, room = body.split("\n## "), DESCRIPTION - len(CUT)
+    while len(sections) > 1 and len("\n## ".join(sections)) > room:
+        sections.pop()
+    return "\n## ".join(sections)[:room].rstrip() + CUT
 
 
 def escaped(text: str) -> str:

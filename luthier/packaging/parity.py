@@ -1,5 +1,6 @@
 """Whether two forms of one model answer alike on real rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,9 @@ class Parity:
     rows: int
     agreeing: int
     largest_difference: float
+
+    def __str__(self) -> str:
+        return f"{self.form}: {self.agreeing} of {self.rows} agree"
 
 
 def require_parity(
@@ -48,11 +52,16 @@ def require_parity(
     rows = list(zip(expected.answers, expected.evidence, received.answers, received.evidence, strict=True))
     differences = [_difference(known, found) for _, known, _, found in rows]
     agree = [
-        difference <= tolerance and (wanted == given or _is_tied(known, head, tolerance, calibration))
+        difference <= tolerance and (wanted == given or is_tied(known, head, tolerance, calibration))
         for difference, (wanted, known, given, _) in zip(differences, rows, strict=True)
     ]
-    parity = Parity(form, len(rows), sum(agree), max(differences, default=0.0))
-    if not all(agree):
+    return require_agreement(form, differences, agree, tolerance)
+
+
+def require_agreement(form: str, differences: Sequence[float], agree: Sequence[bool], tolerance: float) -> Parity:
+    """What was found of each row, as ``Parity``. Raises ParityError: not all agree, or there are none."""
+    parity = Parity(form, len(agree), sum(agree), max(differences, default=0.0))
+    if not (agree and all(agree)):
         raise ParityError(
             f"the {form} model does not answer as the trained one",
             received=f"{parity.rows - parity.agreeing} of {parity.rows} predictions differ, "
@@ -70,7 +79,7 @@ def _difference(expected: np.ndarray, received: np.ndarray) -> float:
     return float(np.nan_to_num(found, nan=np.inf, posinf=np.inf).max(initial=0.0))
 
 
-def _is_tied(evidence: np.ndarray, head: Head, tolerance: float, calibration: Calibration) -> bool:
+def is_tied(evidence: np.ndarray, head: Head, tolerance: float, calibration: Calibration) -> bool:
     """Whether a difference within the tolerance may change the answer."""
     match head.problem or head.kind:
         case "regression":

@@ -99,7 +99,7 @@ class ServedModel:
         self._require_prompts(rows)
         found = self.predict(rows, self.serving.inference(generated_rows=len(given)))
         pairs = zip(found.answers, found.evidence, strict=True)
-        columns = [_columns(answer, evidence, self.serving.head) for answer, evidence in pairs]
+        columns = [answer_columns(answer, evidence, self.serving.head) for answer, evidence in pairs]
         return pa.Table.from_pylist(columns, schema=self.serving.outputs)
 
     def _require_prompts(self, rows: pa.Table) -> None:
@@ -157,7 +157,8 @@ def _is_turn(turn: Any) -> bool:
     return isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
 
 
-def _columns(answer: Any, evidence: np.ndarray, head: Head) -> dict[str, Any]:
+def answer_columns(answer: Any, evidence: np.ndarray, head: Head) -> dict[str, Any]:
+    """The columns of ``OUTPUTS`` for one row."""
     match head.problem or head.kind:
         case "single_label_classification":
             return {"label": answer, "probability": evidence.max()}

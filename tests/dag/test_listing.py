@@ -45,7 +45,7 @@ def test_an_experiment_lists_what_each_run_came_to_and_which_made_the_champion(g
     }
     assert version.tags["luthier.dagster_run_id"] == second.run_id
 
-    graph.tracking.set_champion("tiny", "1")
+    graph.tracking.aliases("tiny").promote("1", over="2", reason="by hand", by="a test")
     assert [run.data.tags.get("luthier.champion") for run in parents(graph, first, second)] == ["tiny 1", None]
 
     children = [run for run in graph.mlflow_runs(second) if "mlflow.parentRunId" in run.data.tags]

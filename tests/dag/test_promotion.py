@@ -78,20 +78,23 @@ def test_a_better_model_replaces_the_champion_and_stays_it_when_nothing_changes(
     assert metadata(third, "deployed_artifact")["version"] == "2"
 
 
-def test_an_equal_model_does_not_replace_the_champion_and_says_so_each_time(graph, tiny_bert, write_recipe):
+def test_an_equal_model_becomes_the_challenger_and_the_champion_stays(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, **FULL, training=LEARNING, evaluation=EASY)
     assert graph.run().success
     write_recipe(base=tiny_bert, **FULL, training=LEARNING.replace("epochs: 10", "epochs: 9"), evaluation=EASY)
     second = graph.run()
     report = report_of(second)
     assert report.verdict == "met" and report.champion.outcome == "alike"
-    assert "deployed_artifact" not in remade(second)
-    assert graph.tracking.champion("tiny") == "1"
-    assert "not significantly better than the champion, version 1" in skipped(graph)
-    (parent,) = [run for run in graph.mlflow_runs(second) if "mlflow.parentRunId" not in run.data.tags]
-    assert "It stays." in parent.data.tags["luthier.not_deployed"]
+    found = metadata(second, "deployed_artifact")
+    assert (found["version"], found["alias"]) == ("2", "challenger")
+    assert "not significantly better than the champion, version 1" in found["not promoted because"]
+    aliases = graph.tracking.aliases("tiny")
+    assert (aliases.champion, aliases.challenger) == ("1", "2")
+    tags = graph.tracking.version_tags("tiny", "2")
+    assert "It stays" in tags["luthier.not_promoted_because"] and "luthier.promoted_because" not in tags
     assert remade(graph.run()) == set()
-    assert graph.tracking.champion("tiny") == "1"
+    assert (aliases.champion, aliases.challenger) == ("1", "2")
+    assert [change.version for change in aliases.history()] == ["1"]
 
 
 def test_a_champion_that_fails_on_new_rows_is_replaced_by_one_that_is_no_worse(graph, tiny_bert, write_recipe, project):
@@ -129,7 +132,7 @@ def test_rows_that_the_champion_was_trained_on_are_left_out_and_too_few_are_no_e
     found = report_of(few).champion
     assert found.obstacle == "unknown" and "at least 20 are needed" in found.reason
     assert graph.tracking.champion("tiny") == "1"
-    assert "cannot be compared" in skipped(graph)
+    assert "cannot be compared" in metadata(few, "deployed_artifact")["not promoted because"]
 
 
 def texts(splits: Path, *names: str) -> list[str]:
@@ -181,7 +184,8 @@ def test_a_champion_whose_artifacts_are_gone_stays_until_it_can_be_compared(grap
     shutil.rmtree(graph.artifacts.root / "deployed_artifact")
     second = graph.run("training.learning_rate=2.0e-3")
     assert report_of(second).champion.obstacle == "unknown"
-    assert "the artifact is gone" in skipped(graph)
+    assert "the artifact is gone" in metadata(second, "deployed_artifact")["not promoted because"]
+    assert graph.tracking.champion("tiny") == "1"
 
 
 def test_without_mlflow_the_report_is_made_and_deploys_nothing_over_a_champion_it_has_not_met(

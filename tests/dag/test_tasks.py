@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ def deployed(graph, project, write_recipe, tmp_path) -> Callable[..., Answer]:
         assert result.success, failure(result)
         assert checks(result)["best_checkpoint_reloads"] and checks(result)["meets_target"]
         parity = metadata(result, "deployed_artifact")["parity"]
-        assert [entry["form"] for entry in parity] == ["merged", "packaged"]
-        assert all(0 < entry["agreeing"] == entry["rows"] for entry in parity)
+        found = [re.fullmatch(r"(\w+): (\d+) of (\d+) agree", line).groups() for line in parity]
+        assert [form for form, *_ in found] == ["merged", "packaged", "served", "registered"]
+        assert all(0 < int(agreeing) == int(rows) for _, agreeing, rows in found)
         champion = graph.tracking.load_champion("tiny")
         return lambda **columns: champion.predict(pd.DataFrame(columns)).to_dict("records")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.gate import CHECKS, Condition, conditions, margin_of, within_margin
+from luthier.evaluation.gate import CHECKS, Condition, conditions, margin_of
 from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.scores import Score
@@ -29,7 +29,7 @@ def condition(report: EvaluationReport, name: str) -> Condition:
 def compared(low: float, value: float, high: float) -> ChampionComparison:
     score = Score(0.8, 0.7, 0.9)
     difference = PairedDifference(value, low, high, p=0.5, confidence=0.95)
-    return ChampionComparison("m", "3", "d", 100, 0, score, score, difference, True)
+    return ChampionComparison("m", "3", "d", 100, 0, score, score, difference, 0.02, True)
 
 
 def test_every_condition_is_judged_and_has_a_check_of_its_own(test_rows: Rows, make_report: Make) -> None:
@@ -94,7 +94,7 @@ def test_a_loss_beyond_the_margin_fails_its_check_and_leaves_the_verdict(test_ro
         report = make_report(test, target=0.1, champion=compared(low, 0.0, 0.02))
         assert (condition(report, "champion").passed, report.verdict) == (passed, "met")
     assert condition(
-        make_report(test, target=0.1, champion=compared(-0.3, 0.0, 0.3), gate=GateSection(champion_margin=0.3)),
+        make_report(test, target=0.1, champion=replace(compared(-0.3, 0.0, 0.3), margin=0.3)),
         "champion",
     ).passed
 
@@ -109,7 +109,7 @@ def test_the_margin_is_a_share_of_the_range_else_of_the_champion(metric: str, ch
 
 @given(st.floats(-1, 1), st.floats(0, 1))
 def test_an_interval_is_within_the_margin_when_it_holds_no_greater_loss(low: float, margin: float) -> None:
-    assert within_margin(low, margin) == (max(0.0, -low) <= margin)
+    assert PairedDifference(low, low, low, 0.5, 0.95).is_within(margin) == (max(0.0, -low) <= margin)
 
 
 def test_a_comparison_that_was_not_possible_is_said_and_no_failure(test_rows: Rows, make_report: Make) -> None:

@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.report import EvaluationReport, evaluate
 from luthier.methods import METHODS as KNOWN_METHODS
-from luthier.packaging.model_card import METHODS, escaped, model_card
+from luthier.packaging.model_card import METHODS, card_summary, escaped, model_card
 from tests.unit.evaluation.answered import SAMPLES, classified
 
 HOSTILE = '<script>alert("x")</script> | `code` *bold* [link](javascript:alert(1))\n# heading\n---\nlicense: stolen'
@@ -142,6 +142,15 @@ def test_every_task_has_a_card_that_hugging_face_reads(sample: str, metric: str,
     assert said in card
     assert ("| label | precision |" in card) == (sample == "multi-label")
     assert ("of the 8 test rows" in card) == (sample == "generations")
+
+
+def test_a_summary_has_whole_sections_in_what_a_registry_keeps_and_no_front_matter(card: str) -> None:
+    assert card_summary(card) == card.split("\n---\n", 1)[1].strip()
+    long = card.replace("## Limits", "## Limits\n" + "x" * 4000)
+    cut = card_summary(long)
+    assert len(cut) <= 5000 and cut.startswith("# reviews") and "## Limits" not in cut and "## Method" in cut
+    assert cut.endswith("README.md among this version's files.")
+    assert len(card_summary("---\na: b\n---\n" + "y" * 9000)) == 5000
 
 
 def test_every_method_has_a_name() -> None:

@@ -54,7 +54,7 @@ def test_a_registered_package_is_stored_as_it_was_and_answers(tracking: Tracking
     before = folder_digests(package)
     run_id, version = register(tracking, package, "aa")
     assert tracking.champion("m") is None
-    tracking.set_champion("m", version)
+    tracking.aliases("m").promote(version, over=None, reason="the first", by="a test")
     assert tracking.champion("m") == version == "1"
     assert folder_digests(package) == before
     client = tracking.store.client
@@ -93,4 +93,4 @@ def test_mistakes_are_named(tracking: Tracking, package: Path, tmp_path: Path) -
     with pytest.raises(LuthierError, match="no MLflow model"):
         tracking.register_model(tmp_path, name="m", mlflow_run_id="x", tags={}, metrics={})
     with pytest.raises(LuthierError, match="refuses"):
-        tracking.set_champion("a/b", "1")
+        tracking.aliases("a/b").promote("1", over=None, reason="", by="")

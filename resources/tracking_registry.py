@@ -88,6 +88,10 @@ class ModelRegistry:
         version = self.champion(name)
         if version is None:
             raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
+        return self.load_version(name, version)
+
+    def load_version(self, name: str, version: str) -> Any:
+        """A registered version as an MLflow pyfunc."""
         with self._answering(), _default_uri(self.store.uri):
             import mlflow
 

@@ -12,6 +12,8 @@ from assets.drift import CHECK as DRIFT
 from assets.drift import drift_result
 from assets.materialization import materialized, mistakes_explained, picture, table
 from assets.partitions import recipe_partitions
+from assets.served_drift import CHECK as SERVED_DRIFT
+from assets.served_drift import served_drift_result
 from assets.split_checks import CHECKS, check_results, reason_table
 from luthier.data.splitting import SPLITS
 from luthier.recipe.resolving import ResolvedRecipe
@@ -32,7 +34,7 @@ NOT_OF_ROWS = {"source", "train", "validation", "test", "watch", "sha256", "quer
     io_manager_key="artifacts",
     group_name="finetuning",
     kinds={"parquet"},
-    check_specs=[*CHECKS, DRIFT],
+    check_specs=[*CHECKS, DRIFT, SERVED_DRIFT],
 )
 def cleaned_splits(
     context: dg.AssetExecutionContext,
@@ -52,6 +54,7 @@ def cleaned_splits(
         checks = [
             *check_results(read_data_report(page.folder), splits.folder, resolved.recipe.data.cleaning.max_rejected),
             drift_result(resolved, splits, base_model, artifacts, tracking),
+            served_drift_result(resolved, base_model, artifacts, tracking),
         ]
     return described(splits, page, checks)
 

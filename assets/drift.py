@@ -32,22 +32,22 @@ def drift_result(
     try:
         registered = registered_champion(resolved.model_name, artifacts, tracking)
     except LuthierError as error:
-        return _result(False, f"MLflow was not reached, so nothing was compared: {error}")
+        return result(False, f"MLflow was not reached, so nothing was compared: {error}")
     if registered is None:
-        return _result(True, "no champion to compare with")
+        return result(True, "no champion to compare with")
     version = registered.version
     try:
         champion = champion_splits(registered.deployed or "", artifacts)
         if champion.digest == splits.digest:
-            return _result(
+            return result(
                 True, f"version {version}, the champion, was made of these splits: no champion to compare with"
             )
         found = compared(resolved, splits, champion, base_model, artifacts)
     except LuthierError as error:
-        return _result(False, f"nothing was compared with version {version}, the champion: {error}")
+        return result(False, f"nothing was compared with version {version}, the champion: {error}")
     except Exception as error:
         log.exception("the drift could not be measured")
-        return _result(False, f"nothing was compared with version {version}: {type(error).__name__}: {error}")
+        return result(False, f"nothing was compared with version {version}: {type(error).__name__}: {error}")
     return described(found, resolved, version)
 
 
@@ -88,31 +88,35 @@ def compared(
     return read_drift(artifacts.obtain("drift", inputs, write).folder)
 
 
-def described(found: "Drift", resolved: ResolvedRecipe, version: str) -> dg.AssetCheckResult:
-    """What was found, as a person wants to see it in the UI."""
+def described(
+    found: "Drift", resolved: ResolvedRecipe, version: str, *, check: str = "drift", what: str = "new rows"
+) -> dg.AssetCheckResult:
+    """What was found of rows that are ``what``, as a person wants to see it in the UI."""
     from luthier.data.drift import TITLES
 
     thresholds = resolved.recipe.drift.model_dump()
     metadata: dict[str, Any] = {
         "champion": version,
-        "new rows": found.new_rows,
+        what: found.new_rows,
         "champion's training rows": found.champion_rows,
     }
     if not found.differences:
         none = f"the champion, version {version}, has seen every row" if not found.new_rows else "nothing is compared"
-        return _result(True, none, metadata)
+        return result(True, none, metadata, check=check)
     metadata["differences"] = table([_row(each, thresholds[each.aspect]) for each in found.differences])
     if found.examples:
-        metadata["new texts least like the champion's"] = table([{"text": text} for text in found.examples])
+        metadata[f"{what.removesuffix('rows')}texts least like the champion's"] = table(
+            [{"text": text} for text in found.examples]
+        )
     drifted = [each for each in found.differences if each.exceeds(thresholds[each.aspect])]
     named = "; ".join(
         f"{TITLES[each.aspect]} differ by {each.value:.2f}, more than {thresholds[each.aspect]:g} ({each.said})"
         for each in drifted
     )
-    rows = f"{found.new_rows:,} new rows"
+    rows = f"{found.new_rows:,} {what}"
     like = f"{rows} are like those that version {version}, the champion, was trained on"
     unlike = f"{rows} are unlike those that version {version}, the champion, was trained on: {named}"
-    return _result(not drifted, unlike if drifted else like, metadata)
+    return result(not drifted, unlike if drifted else like, metadata, check=check)
 
 
 def _row(each: "Difference", threshold: float) -> dict[str, str]:
@@ -122,9 +126,12 @@ def _row(each: "Difference", threshold: float) -> dict[str, str]:
     return {"what": each.aspect, **measured, "threshold": f"{threshold:g}", "seen": each.said}
 
 
-def _result(passed: bool, description: str, metadata: dict[str, Any] | None = None) -> dg.AssetCheckResult:
+def result(
+    passed: bool, description: str, metadata: dict[str, Any] | None = None, *, check: str = "drift"
+) -> dg.AssetCheckResult:
+    """A warning, unless it passed."""
     return dg.AssetCheckResult(
-        check_name="drift",
+        check_name=check,
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
         description=description,

@@ -30,14 +30,15 @@ def paired(pairs: Sequence[str], texts: Sequence[str]) -> list[str]:
     return [*pairs] if len(pairs) == len(texts) else [pairs[0]] * len(texts)
 
 
-def answers(model: str, given: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """The champion's answer to each row, beside what was given: columns of the same length."""
+def answers(model: str, given: Mapping[str, Sequence[str]], version: str | None = None) -> list[dict[str, Any]]:
+    """The answer of a version, or the champion, to each row beside what was given: columns of the same length."""
     import pandas as pd
 
-    champion = Tracking(home=str(luthier_home())).load_champion(model)
-    schema = champion.metadata.get_input_schema()
+    tracking = Tracking(home=str(luthier_home()))
+    asked = tracking.load_champion(model) if version is None else tracking.load_version(model, version)
+    schema = asked.metadata.get_input_schema()
     require_columns(model, given, required=schema.required_input_names(), known=schema.input_names())
-    found = champion.predict(pd.DataFrame(given)).to_dict("records")
+    found = asked.predict(pd.DataFrame(given)).to_dict("records")
     rows = zip(*given.values(), strict=True)
     return [{**dict(zip(given, row, strict=True)), **answer} for row, answer in zip(rows, found, strict=True)]
 

@@ -63,6 +63,11 @@ class ArtifactStore(dg.ConfigurableIOManager):
         """Wheels and what was extracted from them."""
         return Path(self.home) / "downloads"
 
+    @property
+    def predictions(self) -> Path:
+        """A folder for each model, with what it was asked and answered where its recipe says so."""
+        return Path(self.home) / "predictions"
+
     def work(self, asset: str, digest: str) -> Path:
         """Where a build that can be resumed keeps its state; keyed like the artifact, so never another's."""
         return Path(self.home) / "work" / asset / digest

@@ -11,7 +11,13 @@ from resources.recipe_book import RecipeBook
 
 def source_access(recipes: RecipeBook, artifacts: ArtifactStore, *, offline: bool = False) -> Access:
     """Downloads go to the home; files are read from the project and LUTHIER_DATA_ROOTS."""
-    return Access(downloads=artifacts.downloads, root=recipes.root, allowed=data_roots(), offline=offline)
+    return Access(
+        downloads=artifacts.downloads,
+        root=recipes.root,
+        allowed=data_roots(),
+        offline=offline,
+        predictions=artifacts.predictions,
+    )
 
 
 def fetch_data(data: DataSection, access: Access) -> list[RawSource]:

@@ -135,6 +135,9 @@ class Tracking(dg.ConfigurableResource):
     def load_champion(self, name: str) -> Any:
         return self.registry.load_champion(name)
 
+    def load_version(self, name: str, version: str) -> Any:
+        return self.registry.load_version(name, version)
+
     def _page(self, ref: RunRef) -> str:
         uri = self.store.page_uri
         base = uri.rstrip("/") if uri else f"http://127.0.0.1:{self.mlflow_port}"

@@ -150,6 +150,13 @@ class ModelRegistry:
         version = self.champion(name)
         if version is None:
             raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
+        return self.load_version(name, version)
+
+    def load_version(self, name: str, version: str) -> Any:
+        """A registered version as an MLflow pyfunc. Raises LuthierError: there is no such version."""
+        if not self._has_version(name, version):
+            remedy = "name one that MLflow lists, or none for the champion"
+            raise LuthierError("no such version", where=name, received=version, remedy=remedy)
         with self.answering(), _default_uri(self.store.uri):
             import mlflow
 
@@ -183,6 +190,18 @@ class ModelRegistry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+
+    def _has_version(self, name: str, version: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        with self.answering():
+            try:
+                self.store.client.get_model_version(name, version)
+            except MlflowException as error:
+                if self.store.refused(error) or error.get_http_status_code() == 404:
+                    return False
+                raise
+        return True
 
     def _model(self, name: str) -> Any:
         from mlflow.exceptions import MlflowException

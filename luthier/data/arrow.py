@@ -30,6 +30,24 @@ def read_arrow(path: Path) -> Iterator[Row | Rejection]:
         yield from records_of(_batches(reader), file=path.name)
 
 
+def arrow_batches(path: Path, *, skip: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The schema, and the rows after ``skip`` with their types."""
+    with _open(path) as reader:
+        schema = reader.schema
+    return schema, _rows_after(skip, path)
+
+
+def _rows_after(skip: int, path: Path) -> Iterator[pa.RecordBatch]:
+    with _open(path) as reader:
+        try:
+            for batch in _batches(reader):
+                if skip < batch.num_rows:
+                    yield batch.slice(skip)
+                skip = max(0, skip - batch.num_rows)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError("a damaged file", where=path.name, received=str(error)) from None
+
+
 def records_of(batches: Iterable[pa.RecordBatch], *, file: str) -> Iterator[Row | Rejection]:
     """The records of batches, numbered from 1; a text that is no UTF-8 costs its own row only."""
     number = 0

@@ -78,6 +78,21 @@ def drift_between(splits: Path, champion: Path, base: Path, *, aspects: Collecti
     trained = content_of(champion, [TRAIN])
     new = read_rows(splits, kind, content, is_new)
     old = read_rows(champion, kind_before, trained, np.ones(len(trained), dtype=bool), [TRAIN])
+    return _differences(new, old, kind, kind_before, base, aspects, max_length)
+
+
+def write_served_drift(
+    served: Rows, champion: Path, base: Path, folder: Path, *, aspects: Collection[str], max_length: int
+) -> None:
+    """Compares rows that the champion was asked and answered with its training rows; labels are its own answers."""
+    kind, trained = read_facts(champion / "facts.json")["label_kind"], content_of(champion, [TRAIN])
+    old = read_rows(champion, kind, trained, np.ones(len(trained), dtype=bool), [TRAIN])
+    write_facts(folder / DRIFT, asdict(_differences(served, old, kind, kind, base, aspects, max_length)))
+
+
+def _differences(
+    new: Rows, old: Rows, kind: str, kind_before: str, base: Path, aspects: Collection[str], max_length: int
+) -> Drift:
     if not new.count or not old.count:
         return Drift(new.count, old.count, (), ())
     found: list[Difference] = []

@@ -73,10 +73,10 @@ class LabelledTexts:
 
     def read(self, row: Mapping[str, Any]) -> Content:
         """The content of one raw row. Raises Unusable."""
-        raw = _filled(self._text, row, "text")
+        raw = filled(self._text, row, "text")
         words = Words.of(raw) if self._kind == "tags" else None
         text = self._clean(words.text if words else raw)
-        _require_visible(text, self._text, row, "text")
+        require_visible(text, self._text, row, "text")
         self._texts.require_length(text)
         pair = None if self._pair is None else self._paired(self._pair, row)
         target = self._labels.target(row, text, self._texts.lines, words.places if words else ())
@@ -85,8 +85,8 @@ class LabelledTexts:
         return Content(said[0], pair and said[1], None, said[2] if generated else target, found)
 
     def _paired(self, template: Template, row: Mapping[str, Any]) -> str:
-        pair = self._texts.line(_filled(template, row, "pair"))
-        _require_visible(pair, template, row, "pair")
+        pair = self._texts.line(filled(template, row, "pair"))
+        require_visible(pair, template, row, "pair")
         self._texts.require_at_most(pair, of=" of the pair")
         return pair
 
@@ -116,14 +116,15 @@ class Conversations:
         return Content(text, None, as_json(prompt), answer.content, found)
 
 
-def _filled(template: Template, row: Mapping[str, Any], what: str) -> str:
+def filled(template: Template, row: Mapping[str, Any], what: str) -> str:
+    """The text that a template makes of a row. Raises Unusable where it makes none."""
     raw = template.fill(row)
     if raw is None:
         raise Unusable(f"missing {what}")
     return raw
 
 
-def _require_visible(text: str, template: Template, row: Mapping[str, Any], what: str) -> None:
+def require_visible(text: str, template: Template, row: Mapping[str, Any], what: str) -> None:
     """What a template adds to the columns is no text of a row."""
     if not text or not any(row[name] and not row[name].isspace() for name in template.columns):
         raise Unusable(f"empty {what}")

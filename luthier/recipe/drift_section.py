@@ -24,3 +24,9 @@ class DriftSection(Section):
         description="How well a classifier tells new from old by the base model's features: its area under the ROC "
         "curve, cross-validated; 0.5 is not at all (Lopez-Paz and Oquab 2017, arXiv 1610.06545).",
     )
+    served_rows: int = Field(
+        default=2000,
+        ge=25,
+        le=1_000_000,
+        description="So many of the newest rows that the champion answered (serve.log_predictions) are compared.",
+    )

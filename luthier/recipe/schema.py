@@ -23,6 +23,7 @@ from luthier.recipe.gate_section import GateSection
 from luthier.recipe.on_failure_section import OnFailureSection
 from luthier.recipe.schedule_section import ScheduleSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
+from luthier.recipe.serving_section import ServingSection
 from luthier.recipe.tuning_section import TuningSection
 from luthier.tasks import TASKS
 
@@ -224,6 +225,9 @@ class Recipe(Section):
         default=TuningSection(automatic=False), description="How hyperparameters are searched when a model falls short."
     )
     deploy: DeploySection = Field(default=DeploySection(), description="Where the model goes.")
+    serve: ServingSection = Field(
+        default=ServingSection(), description="What is kept of what the served model is asked and answers."
+    )
     comparison: ComparisonSection = Field(default=ComparisonSection(), description="What `luthier compare` trains.")
     drift: DriftSection = Field(
         default=DriftSection(), description="How far new rows may be from the champion's training rows."

@@ -11,6 +11,7 @@ from luthier.sources.docstrings import fetch_docstrings
 from luthier.sources.fetched import Fetched, Fetcher
 from luthier.sources.file import Marks, fetch_file, file_marks
 from luthier.sources.hub import fetch_hub
+from luthier.sources.predictions import fetch_predictions
 from luthier.sources.remote import fetch_remote
 from luthier.sources.sql import fetch_sql
 from luthier.sources.wheel import fetch_wheel
@@ -23,6 +24,7 @@ SCHEMES: Final[Mapping[str, Fetcher]] = {
     "docstrings": fetch_docstrings,
     "hub": fetch_hub,
     "sql": fetch_sql,
+    "predictions": fetch_predictions,
     **dict.fromkeys(("s3", "gs", "gcs", "az", "abfs", "https"), fetch_remote),
 }
 

@@ -10,13 +10,15 @@ from luthier.errors import SourceError
 class Access:
     """``downloads`` is where downloads stay, ``root`` the project, where relative paths start.
 
-    ``allowed`` are further folders that file sources may read. With ``offline`` nothing may be downloaded.
+    ``allowed`` are further folders that file sources may read, ``predictions`` has a folder for each model whose
+    answers are logged. With ``offline`` nothing may be downloaded.
     """
 
     downloads: Path
     root: Path
     allowed: tuple[Path, ...] = ()
     offline: bool = False
+    predictions: Path | None = None
 
     def require_inside(self, path: Path) -> None:
         """Raises a SourceError when a path, its links followed, leads out of the root and the allowed folders."""

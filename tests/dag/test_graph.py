@@ -48,6 +48,7 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
         "labels_complete": True,
         "rejections_within_limit": True,
         "drift": True,
+        "served_drift": True,
         # 2,000 parameters on a few thousand tokens.
         "settings_advised": False,
         "healthy_training": True,

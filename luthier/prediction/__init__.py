@@ -1,0 +1,1 @@
+"""Answering the rows of a file of any size."""

@@ -1,0 +1,1 @@
+"""Serving a registered model, and what is kept of it."""

@@ -13,8 +13,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import seeds
+from luthier.evaluation.aspects import seeds, slices
 from luthier.evaluation.aspects.seeds import SeedSpread
+from luthier.evaluation.aspects.slices import Slices
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
 from luthier.tasks import Task
@@ -29,6 +30,7 @@ Pictures = Mapping[str, Callable[[Form], bytes]]
 class Aspects:
     """What was found, in the order of the page; ``impossible`` says why an aspect is not there that should be."""
 
+    slices: Slices | None = None
     seeds: SeedSpread | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
@@ -41,12 +43,15 @@ class Aspects:
 UNEXAMINED: Final = Aspects()
 NAMES: Final = tuple(place.name for place in fields(Aspects) if place.name != "impossible")
 
-EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {"seeds": seeds.examine}
+EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
+    "slices": slices.examine,
+    "seeds": seeds.examine,
+}
 
 # Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
 CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {}
 
-PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {}
+PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {"slices": slices.pictures}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:

@@ -21,6 +21,7 @@ from luthier.evaluation.noise import NEIGHBOURS, NOISES, NOISES_IN_PLACE, TYPOS,
 from luthier.tasks.head import Head
 from luthier.tasks.task import Inference, Predictions
 from luthier.tasks.text_generation import TextGeneration
+from tests.tiny_models import write_tiny_model
 from tests.unit.evaluation.answered import SAMPLES, classified
 from tests.unit.evaluation.examined import examination_of
 
@@ -184,7 +185,7 @@ def test_every_task_compares_its_answers(kind: str) -> None:
 
 
 def test_of_texts_that_a_model_writes_the_likelihood_is_compared_and_none_is_generated(
-    tiny_llama: Path,
+    tmp_path: Path,
 ) -> None:
     import torch
 
@@ -194,7 +195,8 @@ def test_of_texts_that_a_model_writes_the_likelihood_is_compared_and_none_is_gen
     texts = [f"good film {row}" for row in range(30)]
     nothing = pa.nulls(30, pa.string())
     rows = pa.table({"text": texts, "pair": nothing, "messages": nothing, "label": pa.array(texts, TARGETS["text"])})
-    model, tokenizer = load_model(tiny_llama, head, dtype=torch.float32, attention="sdpa"), load_tokenizer(tiny_llama)
+    base = write_tiny_model("llama", tmp_path / "base", chat=True)
+    model, tokenizer = load_model(base, head, dtype=torch.float32, attention="sdpa"), load_tokenizer(base)
     how = Inference(max_length=32, generated_rows=0)
     test = Evaluated(task, head, "text", rows, task.predict(model, tokenizer, rows, head, how))
     (changed,) = changed_rows(rows, task, head).values()

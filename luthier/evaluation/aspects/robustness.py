@@ -15,8 +15,10 @@ from luthier.evaluation.scores import point
 from luthier.evaluation.wording import listed, metric_name, number, places, shortened
 from luthier.tasks.task import Predictions
 
-MOST_EXAMPLES = 4
-LONGEST_TEXT, LONGEST_ANSWER = 300, 120
+MOST_EXAMPLES = 3
+LONGEST_TEXT, LONGEST_ANSWER = 160, 120
+# Of a long text, so many characters stand before the first that changed.
+LEAD = 40
 NOTHING = "–"
 
 
@@ -80,7 +82,7 @@ class Robustness:
         return (
             f"{most.name[0].upper()}{most.name[1:]} cost most: {name} {after} on {most.rows:,} changed rows and "
             f"{before} on the same rows as they were."
-            + (f" Worse by more than chance is it, too, with {listed(others)}." if others else "")
+            + (f" It is worse by more than chance with {listed(others)} too." if others else "")
         )
 
 
@@ -146,7 +148,7 @@ def _examples(before: Evaluated, after: Evaluated, moved: np.ndarray) -> tuple[F
     """Those that moved most."""
     ranked = np.argsort(-moved, kind="stable")[:MOST_EXAMPLES]
     return tuple(
-        Flip(_text(before, row), _text(after, row), _answer(before, row), _answer(after, row))
+        Flip(*_excerpts(_text(before, row), _text(after, row)), _answer(before, row), _answer(after, row))
         for row in ranked[moved[ranked] > 0].tolist()
     )
 
@@ -154,7 +156,16 @@ def _examples(before: Evaluated, after: Evaluated, moved: np.ndarray) -> tuple[F
 def _text(test: Evaluated, row: int) -> str:
     """What was changed: of a question and a text the question."""
     names = ("pair",) if test.head.kind == "question-answering" else ("text", "pair")
-    return shortened(" | ".join(filter(None, (test.rows[name][row].as_py() for name in names))), LONGEST_TEXT)
+    return " | ".join(filter(None, (test.rows[name][row].as_py() for name in names)))
+
+
+def _excerpts(old: str, new: str) -> tuple[str, str]:
+    """Both from a little before where they begin to differ."""
+    first = next((place for place, pair in enumerate(zip(old, new, strict=False)) if len(set(pair)) > 1), 0)
+    start = max(0, first - LEAD) if max(len(old), len(new)) > LONGEST_TEXT else 0
+    texts = (f"…{text[start:]}" if start else text for text in (old, new))
+    one, other = (shortened(text, LONGEST_TEXT) for text in texts)
+    return one, other
 
 
 def _answer(test: Evaluated, row: int) -> str:

@@ -21,6 +21,7 @@ from luthier.evaluation.wording import metric_name, number, places, shortened
 LEAST_ROWS = 20
 MOST_SHOWN = 20
 LONGEST_NAME = 60
+SMALLEST_P = 0.001
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Slice:
     def said_score(self) -> str:
         """The value, ``–`` where there is none."""
         return number(self.metric, self.score.value) if self.score else "–"
+
+    @property
+    def said_p(self) -> str:
+        """``0.013``, ``–`` where it is not judged."""
+        return "–" if self.p is None else f"{self.p:.3f}" if self.p >= SMALLEST_P else f"below {SMALLEST_P}"
 
     @property
     def said_difference(self) -> str:
@@ -92,7 +98,7 @@ class Slices:
         return (
             f"Worst slice: {worst.by}, {shortened(worst.name, LONGEST_NAME)}: {metric_name(worst.metric)} "
             f"{worst.said_score} on {worst.rows:,} rows, {worst.said_difference} beside the other rows; "
-            f"corrected p {worst.p:.2g}."
+            f"corrected p {worst.said_p}."
             + (f" {others} more {'is' if others == 1 else 'are'} worse by more than chance." if others else "")
         )
 
@@ -101,6 +107,11 @@ class Slices:
         """At most 20, in the order of the ways to slice: those that are worst, the unjudged last of all."""
         ranked = sorted(self.slices, key=self._badness)[:MOST_SHOWN]
         return tuple(each for each in self.slices if any(each is other for other in ranked))
+
+    @property
+    def families(self) -> dict[str, list[Slice]]:
+        """Those that are shown, by the way they are sliced."""
+        return {by: [each for each in self.shown if each.by == by] for by in dict.fromkeys(s.by for s in self.shown)}
 
     def _badness(self, found: Slice) -> tuple[bool, bool, float]:
         """Differences by another metric are on another scale."""

@@ -14,8 +14,8 @@ from luthier.evaluation.metrics.statistic import Statistic
 from luthier.evaluation.scores import CELLS_IN_MEMORY, ROUNDING, Score
 from luthier.tasks.metric import METRICS
 
-# A first look at chance, and how far it goes on where fewer than so many permutations are as extreme.
-PERMUTATIONS, MOST_PERMUTATIONS, CLEAR = 1_000, 10_000, 10
+# Permutations go on to the next number where fewer than so many of them are as extreme.
+PERMUTATIONS, CLEAR = (100, 1_000, 10_000), 10
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,15 @@ def chance_of_worse(metric: str, found: Statistic, inside: np.ndarray, *, seed: 
     observed = float(gains(chosen[None])[0])
     limit = observed + ROUNDING * max(1.0, abs(observed))
     extreme = drawn = 0
-    while drawn < PERMUTATIONS or (extreme < CLEAR and drawn < MOST_PERMUTATIONS):
-        goal = PERMUTATIONS if drawn < PERMUTATIONS else MOST_PERMUTATIONS
-        size = min(max(1, CELLS_IN_MEMORY // len(chosen)), goal - drawn)
-        values = gains(random.permuted(np.tile(chosen, (size, 1)), axis=1))
-        # A division that leaves the metric undefined says nothing against chance.
-        extreme += int((~(values > limit)).sum())
-        drawn += size
+    for goal in PERMUTATIONS:
+        while drawn < goal:
+            size = min(max(1, CELLS_IN_MEMORY // len(chosen)), goal - drawn)
+            values = gains(random.permuted(np.tile(chosen, (size, 1)), axis=1))
+            # A division that leaves the metric undefined says nothing against chance.
+            extreme += int((~(values > limit)).sum())
+            drawn += size
+        if extreme >= CLEAR:
+            break
     return (extreme + 1) / (drawn + 1)
 
 

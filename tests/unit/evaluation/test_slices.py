@@ -174,3 +174,30 @@ def test_the_page_names_the_worst_slice_and_escapes_what_data_says(
     assert "Worst slice: column" in page
     assert "<script" not in page
     assert "<img" not in page
+
+
+def test_the_markdown_says_the_same_and_escapes_it(hostile: str) -> None:
+    from luthier.evaluation.aspects.robustness import examine as robustness
+    from luthier.evaluation.page import ASPECTS, page_environment
+    from luthier.evaluation.wording import metric_name
+    from luthier.packaging.model_card import escaped
+    from tests.unit.evaluation.test_robustness import asked, flip
+
+    test = rows_of(bad=0.3)
+    values = [json.dumps({f"a|b {hostile}": "one" if "bad" in s else "two"}) for s in test.rows["slices"].to_pylist()]
+    rows = test.rows.set_column(test.rows.column_names.index("slices"), "slices", pa.array(values))
+    test = replace(test, rows=rows)
+    found = {
+        "slices": examine(examination_of(test)),
+        "robustness": robustness(examination_of(test, asked=asked(test, lambda text, label: flip(label)))),
+    }
+    environment = page_environment(ASPECTS).overlay(autoescape=False)
+    environment.filters.update(metric_name=metric_name, md=escaped)
+    for name, aspect in found.items():
+        text = environment.get_template(f"{name}.md.j2").render(found=aspect)
+        assert aspect is not None
+        assert escaped(aspect.sentence) in text
+        assert "<script" not in text
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert lines[1].startswith("|---")
+        assert {line.replace(r"\|", "").count("|") for line in lines if "change |" not in line} <= {6, 7}

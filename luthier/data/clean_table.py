@@ -41,7 +41,7 @@ class CleanTable:
     """``table`` has a line a usable row; ``content`` (digests of the keys) and ``bands`` go with it.
 
     ``labels`` are those that the recipe lists, if any. Columns: row, file, line, text, pair, messages, key, label (its
-    type follows from label_kind), label_key (the label as one text), id, group, time, split.
+    type follows from label_kind), label_key (the label as one text), id, group, time, split, slices.
     """
 
     table: pa.Table
@@ -126,7 +126,7 @@ class BatchCleaner:
 
 def clean_schema(label_kind: str) -> pa.Schema:
     """The columns of a CleanTable."""
-    texts = dict.fromkeys(("id", "group", "split"), pa.string())
+    texts = dict.fromkeys(("id", "group", "split", "slices"), pa.string())
     return pa.schema(
         {
             "row": pa.int64(),

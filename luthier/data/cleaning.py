@@ -1,7 +1,8 @@
 """Cleaning, row by row: a readable text, its label and what else the recipe reads, or the reason why the row goes."""
 
+import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ class CleanRow:
     """A usable row: ``row`` is its index in the raw rows, ``line`` where it stands in ``file``.
 
     ``key`` is the normalised text with its pair, ``target`` the label by its kind, ``time`` seconds since 1970 UTC or
-    the number that the source has, ``pii`` how many pieces of personal data were found, by kind.
+    the number that the source has, ``pii`` how many pieces of personal data were found, by kind. ``slices`` is a JSON
+    object of what the columns that slices are made by say, null where one says nothing; None where there are none.
     """
 
     row: int
@@ -39,6 +41,7 @@ class CleanRow:
     time: float | None
     split: str | None
     pii: Mapping[str, int]
+    slices: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Cleaner:
         self._columns = data.columns
         self._content = content_reader(data, columns)
         named = (data.columns.id, data.columns.group, data.columns.time, data.columns.split)
-        self._read = self._content.columns | {name for name in named if name is not None}
+        self._read = self._content.columns | {name for name in (*named, *data.columns.slices) if name is not None}
         require_columns(columns, self._read, where="data.columns")
         self._missing = frozenset(data.cleaning.missing)
 
@@ -92,6 +95,7 @@ class Cleaner:
             time=_time(row, self._columns.time),
             split=_split(row, self._columns.split),
             pii=content.pii,
+            slices=_slices(row, self._columns.slices),
         )
 
 
@@ -124,6 +128,12 @@ def _timestamp(written: str) -> float:
     except ValueError:
         return math.nan
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _slices(row: Mapping[str, Any], columns: Sequence[str]) -> str | None:
+    if not columns:
+        return None
+    return json.dumps({name: clean_text(row[name] or "") or None for name in columns}, ensure_ascii=False)
 
 
 def _split(row: Mapping[str, Any], column: str | None) -> str | None:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # A split's texts are Arrow strings: at most 2 GiB at once.
 ROWS_AT_ONCE = 8192
 EXAMPLES = 10
+OF_CLEAN_ROWS = ["row", "text", "pair", "messages", "label", "group", "file", "slices"]
 SAID_ELSEWHERE = (DUPLICATE, NEAR_DUPLICATE, SPLIT_GROUP, ANSWER_GIVEN_AWAY)
 
 
@@ -70,6 +71,8 @@ def split_schema(label_kind: str) -> pa.Schema:
 
     ``row`` is the index in raw_data, null for rows that were made from row ``parent``; ``pair`` is the second text of a
     pair, ``messages`` the JSON of a conversation without the message that is its label; null where there is none.
+    ``file`` is where the row stood, ``slices`` a JSON object of what it says in ``data.columns.slices``; nothing is
+    trained on these.
     """
     return pa.schema(
         {
@@ -82,6 +85,8 @@ def split_schema(label_kind: str) -> pa.Schema:
             "group": pa.string(),
             "parent": pa.int64(),
             "augmentation": pa.string(),
+            "file": pa.string(),
+            "slices": pa.string(),
         }
     )
 
@@ -125,7 +130,7 @@ class Divided:
 
     def _table(self, chosen: np.ndarray) -> pa.Table:
         schema = split_schema(self.data.label_kind)
-        taken = self.rows.table.select(["row", "text", "pair", "messages", "label", "group"]).take(chosen)
+        taken = self.rows.table.select(OF_CLEAN_ROWS).take(chosen)
         taken = taken.append_column("label_id", label_ids(taken["label"], self.labels, self.data.label_kind))
         for made_later in ("parent", "augmentation"):
             taken = taken.append_column(made_later, pa.nulls(len(chosen)))

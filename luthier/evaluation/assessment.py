@@ -130,16 +130,17 @@ def ask(job: Assessment) -> Asked:
     task, head, kind = job.task, job.head, job.facts["label_kind"]
     model, tokenizer = load_reference(job.method, job.model, job.tuned, head), load_tokenizer(job.model)
 
-    def answered(rows: pa.Table, what: str) -> Predictions:
+    def answered(rows: pa.Table, what: str, how: Inference = job.inference) -> Predictions:
         log.info("predicting %d %s rows", len(rows), what)
-        return task.predict(model, tokenizer, rows, head, job.inference)
+        return task.predict(model, tokenizer, rows, head, how)
 
     validation = job.rows("validation")
     known = Evaluated(task, head, kind, validation, answered(validation, "validation"))
     calibration = fitted(known)
     test = read_test(job.splits)
     found = answered(test, "test")
-    changed = {name: answered(rows, "changed") for name, rows in changed_rows(test, task, head).items()}
+    silent = replace(job.inference, generated_rows=0)
+    changed = {name: answered(rows, "changed", silent) for name, rows in changed_rows(test, task, head).items()}
     return Asked(
         test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
         validation=replace(known, predictions=calibration.applied(known.predictions, head)),

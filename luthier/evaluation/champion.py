@@ -64,7 +64,7 @@ def compare_with_champion(
     counted = replace(nothing, left_out=int((~new).sum()))
     if new.sum() < LEAST_ROWS:
         return _impossible(counted, "unknown", _too_few(int(new.sum())))
-    candidate = _chosen(test, new)
+    candidate = test.chosen(new)
     asked = Inference(
         max_length=served.serving.max_length,
         batch_size=how.batch_size,
@@ -130,13 +130,6 @@ def _other_work(serving: Serving, test: Evaluated) -> str | None:
 def _seen_rows(champion: Champion) -> list[pa.Table]:
     files = [folder / f"{split}.parquet" for folder in champion.seen for split in ("train", "validation")]
     return [pq.read_table(file, columns=["text", "pair"]) for file in files]
-
-
-def _chosen(test: Evaluated, kept: np.ndarray) -> Evaluated:
-    places = np.flatnonzero(kept).tolist()
-    answers, evidence = test.predictions.answers, test.predictions.evidence
-    predictions = Predictions([answers[row] for row in places], [evidence[row] for row in places])
-    return replace(test, rows=test.rows.take(pa.array(places)), predictions=predictions, baselines={})
 
 
 def _in_order_of(head: Head, answers: Predictions, own: Head) -> Predictions:

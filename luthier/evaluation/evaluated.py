@@ -37,6 +37,14 @@ class Evaluated:
         """What a sequence classifier gave each row: probabilities (rows x classes), or numbers (rows x 1)."""
         return np.stack(list(self.predictions.evidence))
 
+    def chosen(self, kept: np.ndarray) -> "Evaluated":
+        """The rows of a mask with the model's answers to them, without baselines."""
+        places = np.flatnonzero(kept).tolist()
+        answers, evidence = self.predictions.answers, self.predictions.evidence
+        predictions = Predictions([answers[row] for row in places], [evidence[row] for row in places])
+        taken = self.rows.take(pa.array(places, pa.int64()))
+        return replace(self, rows=taken, predictions=predictions, baselines={})
+
     def compared(self, metric: str, baseline: str | None = None) -> tuple[Any, Any]:
         """Gold and predicted of a metric; a baseline is judged by the rows that the model has answers to."""
         predictions = self.predictions

@@ -28,6 +28,7 @@ CHECKS: Final[dict[ConditionName, tuple[str, str]]] = {
 NOT_TUNABLE: Final = frozenset({"latency", "size", "champion"})
 # Of a metric's range, or of the champion's score where that has no end.
 MARGIN: Final = 0.02
+MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def conditions(report: "EvaluationReport", gate: "GateSection") -> Iterator[Cond
     cost = report.cost
     yield _target(report)
     yield _labels(report, gate.label_f1)
-    yield _not_asked("slices")
+    yield _slices(report, gate.slice)
     yield _not_asked("calibration")
     yield _most("latency", cost.latency_ms if cost else None, gate.latency_ms, "a row takes {:.1f} ms")
     yield _most("size", cost.megabytes if cost else None, gate.size_mb, "the model has {:.1f} MB")
@@ -87,6 +88,27 @@ def _labels(report: "EvaluationReport", least: float | None) -> Condition:
         return Condition("labels", True, f"every label with test rows has an F1 of at least {least:g}")
     named = ", ".join(f"{label.label} ({label.f1:.3f})" for label in low)
     return Condition("labels", False, f"F1 is below {least:g} for {named}")
+
+
+def _slices(report: "EvaluationReport", least: float | None) -> Condition:
+    """Slices that another metric measures are not held to it: each label has a condition of its own."""
+    if least is None:
+        return _not_asked("slices")
+    if (reason := report.aspects.impossible.get("slices")) is not None:
+        return Condition("slices", False, f"the slices could not be scored: {reason}")
+    metric, found = METRICS[report.metric], report.aspects.slices
+    scores = {
+        f"{each.by}, {each.name}": each.score.value
+        for each in (found.judged if found else ())
+        if each.score is not None and each.metric == report.metric
+    }
+    if not scores:
+        return Condition("slices", True, "no slice has rows enough to be judged")
+    low = [f"{name} ({value:.4g})" for name, value in scores.items() if not metric.reaches(value, least)]
+    if not low:
+        return Condition("slices", True, f"{metric.title} reaches {least:g} on each of {len(scores)} slices")
+    named = ", ".join(low[:MOST_NAMED]) + (f" and {len(low) - MOST_NAMED} more" if len(low) > MOST_NAMED else "")
+    return Condition("slices", False, f"{metric.title} misses {least:g} on {len(low)} of {len(scores)} slices: {named}")
 
 
 def _most(name: ConditionName, value: float | None, limit: float | None, said: str) -> Condition:

@@ -49,6 +49,11 @@ class Columns(Section):
     split: Name | None = Field(
         default=None, description="A column that says train, validation or test, for data.split.by: given."
     )
+    slices: list[Name] = Field(
+        default=[],
+        max_length=20,
+        description="Columns that the report scores the test rows by, each value or range apart; no model reads them.",
+    )
 
     @field_validator("label")
     @classmethod
@@ -63,6 +68,13 @@ class Columns(Section):
             raise ValueError("names no column; write it as in 'sentiment > 0'")
         return label
 
+    @field_validator("slices")
+    @classmethod
+    def _are_named_once(cls, slices: list[str]) -> list[str]:
+        if repeated := sorted({name for name in slices if slices.count(name) > 1}):
+            raise ValueError(f"must name each column once, not {repeated[0]} again")
+        return slices
+
     @field_validator("text", "pair")
     @classmethod
     def _is_a_template(cls, text: str | None) -> str | None:
@@ -74,8 +86,9 @@ class Columns(Section):
     @property
     def by_field(self) -> dict[str, frozenset[str]]:
         """The columns of the source that each field reads."""
-        named = self.model_dump(exclude_none=True)
+        named = self.model_dump(exclude_none=True, exclude={"slices"})
         found = {field: frozenset({name}) for field, name in named.items()}
+        found |= {"slices": frozenset(self.slices)} if self.slices else {}
         found |= {field: Template.parse(named[field]).columns for field in ("text", "pair") if field in named}
         return found | ({} if self.label is None else {"label": Expression.parse(self.label).columns})
 

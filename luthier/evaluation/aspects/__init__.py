@@ -13,8 +13,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import seeds
+from luthier.evaluation.aspects import robustness, seeds, slices
+from luthier.evaluation.aspects.robustness import Robustness
 from luthier.evaluation.aspects.seeds import SeedSpread
+from luthier.evaluation.aspects.slices import Slices
+from luthier.evaluation.changed_copies import copied_rows
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
 from luthier.tasks import Task
@@ -29,6 +32,8 @@ Pictures = Mapping[str, Callable[[Form], bytes]]
 class Aspects:
     """What was found, in the order of the page; ``impossible`` says why an aspect is not there that should be."""
 
+    slices: Slices | None = None
+    robustness: Robustness | None = None
     seeds: SeedSpread | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
@@ -41,12 +46,17 @@ class Aspects:
 UNEXAMINED: Final = Aspects()
 NAMES: Final = tuple(place.name for place in fields(Aspects) if place.name != "impossible")
 
-EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {"seeds": seeds.examine}
+EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
+    "slices": slices.examine,
+    "robustness": robustness.examine,
+    "seeds": seeds.examine,
+}
 
 # Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
-CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {}
+# No text is generated for them: that would take as long as the evaluation itself.
+CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {"robustness": copied_rows}
 
-PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {}
+PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {"slices": slices.pictures}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:

@@ -1,0 +1,213 @@
+"""Where a model fails: its score on parts of the test rows, and which of them are worse by more than chance."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from luthier.errors import LuthierError
+from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.examination import Examination
+from luthier.evaluation.metrics.statistic import Statistic
+from luthier.evaluation.scores import Score, score, statistic
+from luthier.evaluation.slicing import Part, parts
+from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.two_groups import Difference, apart, chance_of_worse, holm
+from luthier.evaluation.wording import metric_name, number, places, shortened
+
+# On fewer rows, or beside fewer, hardly any difference would be more than chance.
+LEAST_ROWS = 20
+MOST_SHOWN = 20
+LONGEST_NAME = 60
+SMALLEST_P = 0.001
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the test rows. ``metric`` is the deciding one, or what takes its place where that means nothing.
+
+    ``difference`` is from all other rows, positive where the slice is better. ``p`` says how likely chance makes a
+    slice as much worse, corrected for all that were judged. A slice that is not judged has neither, and ``unjudged``
+    says why.
+    """
+
+    by: str
+    name: str
+    rows: int
+    metric: str
+    score: Score | None = None
+    difference: Difference | None = None
+    p: float | None = None
+    unjudged: str | None = None
+
+    @property
+    def said_score(self) -> str:
+        """The value, ``–`` where there is none."""
+        return number(self.metric, self.score.value) if self.score else "–"
+
+    @property
+    def said_p(self) -> str:
+        """``0.013``, ``–`` where it is not judged."""
+        return "–" if self.p is None else f"{self.p:.3f}" if self.p >= SMALLEST_P else f"below {SMALLEST_P}"
+
+    @property
+    def said_difference(self) -> str:
+        """``-0.140 (-0.210 to -0.080)``, empty where it is not judged."""
+        if self.score is None or self.difference is None:
+            return ""
+        digits, found = places(self.metric, self.score.value), self.difference
+        return f"{found.value:+,.{digits}f} ({found.low:+,.{digits}f} to {found.high:+,.{digits}f})"
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Every slice in the order of the ways to slice; ``score`` is that of all ``rows`` together."""
+
+    metric: str
+    confidence: float
+    rows: int
+    score: float
+    slices: tuple[Slice, ...]
+
+    @property
+    def judged(self) -> tuple[Slice, ...]:
+        """Those with rows enough."""
+        return tuple(each for each in self.slices if each.p is not None)
+
+    @property
+    def worse(self) -> tuple[Slice, ...]:
+        """Those that are worse than the other rows by more than chance, the worst first."""
+        found = [each for each in self.judged if each.p is not None and each.p < 1 - self.confidence]
+        return tuple(sorted(found, key=self._badness))
+
+    @property
+    def worst(self) -> Slice | None:
+        """The one that is worse by most, if any is."""
+        return next(iter(self.worse), None)
+
+    @property
+    def sentence(self) -> str:
+        """Which slice is worst, or that none is worse by more than chance."""
+        if not self.judged:
+            return f"No slice has {LEAST_ROWS} rows, and as many others beside it, so none is judged."
+        if (worst := self.worst) is None:
+            return f"None of {len(self.judged)} slices is worse than the other rows by more than chance."
+        others = len(self.worse) - 1
+        return (
+            f"Worst slice: {worst.by}, {shortened(worst.name, LONGEST_NAME)}: {metric_name(worst.metric)} "
+            f"{worst.said_score} on {worst.rows:,} rows, {worst.said_difference} beside the other rows; "
+            f"corrected p {worst.said_p}."
+            + (f" {others} more {'is' if others == 1 else 'are'} worse by more than chance." if others else "")
+        )
+
+    @property
+    def shown(self) -> tuple[Slice, ...]:
+        """At most 20, in the order of the ways to slice: those that are worst, the unjudged last of all."""
+        ranked = sorted(self.slices, key=self._badness)[:MOST_SHOWN]
+        return tuple(each for each in self.slices if any(each is other for other in ranked))
+
+    @property
+    def families(self) -> dict[str, list[Slice]]:
+        """Those that are shown, by the way they are sliced."""
+        return {by: [each for each in self.shown if each.by == by] for by in dict.fromkeys(s.by for s in self.shown)}
+
+    def _badness(self, found: Slice) -> tuple[bool, bool, float]:
+        """Differences by another metric are on another scale."""
+        difference = found.difference
+        return difference is None, found.metric != self.metric, difference.value if difference else 0.0
+
+
+def examine(given: Examination) -> Slices | None:
+    """The slices of the rows that the deciding metric has answers to; None where nothing parts them."""
+    metric, confidence, test = given.evaluation.metric, given.confidence, answered(given.test, given.evaluation.metric)
+    found = parts(test, metric)
+    if not found:
+        return None
+    wholes = {name: statistic(name, *test.compared(name)) for name in {metric, *(part.metric for part in found)}}
+    measured = [_measured(test, part, wholes[part.metric], confidence) for part in found]
+    corrected = iter(holm([each.p for each in measured if each.p is not None]))
+    slices = tuple(each if each.p is None else replace(each, p=next(corrected)) for each in measured)
+    return Slices(metric, confidence, len(test.rows), wholes[metric].value, slices)
+
+
+def answered(test: Evaluated, metric: str) -> Evaluated:
+    """The rows that the metric compares: of generated texts those that were generated."""
+    if len(test.compared(metric)[0]) == len(test.rows):
+        return test
+    return test.chosen(np.array([answer is not None for answer in test.predictions.answers]))
+
+
+def _measured(test: Evaluated, part: Part, whole: Statistic, confidence: float) -> Slice:
+    """``p`` is not corrected yet."""
+    inside, metric = part.inside, part.metric
+    rows = int(inside.sum())
+
+    found = Slice(part.by, part.name, rows, metric)
+    try:
+        own = score(metric, *test.chosen(inside).compared(metric), confidence=confidence)
+    except LuthierError as error:
+        return replace(found, unjudged=f"{metric_name(metric)} is {error.what}")
+    found = replace(found, score=own)
+    if rows < LEAST_ROWS:
+        return replace(found, unjudged=f"fewer than {LEAST_ROWS} rows")
+    if len(inside) - rows < LEAST_ROWS:
+        return replace(found, unjudged=f"fewer than {LEAST_ROWS} other rows")
+    try:
+        others = score(metric, *test.chosen(~inside).compared(metric), confidence=confidence)
+    except LuthierError as error:
+        return replace(found, unjudged=f"of the other rows {metric_name(metric)} is {error.what}")
+    p = chance_of_worse(metric, whole, inside)
+    return replace(found, difference=apart(metric, own, others), p=p)
+
+
+def pictures(found: Slices) -> Mapping[str, Callable[[Form], bytes]]:
+    """The scores of the slices that the deciding metric measures."""
+    shown = [each for each in found.shown if each.score is not None and each.metric == found.metric]
+    return {"scores": lambda form: slice_scores(found, shown, form)} if shown else {}
+
+
+def slice_scores(found: Slices, shown: list[Slice], form: Form = "svg") -> bytes:
+    """A dot with whiskers a slice, beside the score of all rows; those that are worse stand out."""
+    worse = {(each.by, each.name) for each in found.worse}
+    heights: list[float] = []
+    place, by = 0.0, ""
+    for each in shown:
+        place += 1.9 if heights and each.by != by else 1.0
+        heights, by = [*heights, place], each.by
+    by = ""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.6, 0.95 + 0.25 * (place + 1)))
+        axes = figure.subplots()
+        for row, each in zip(heights, shown, strict=True):
+            assert each.score is not None
+            stands_out, judged = (each.by, each.name) in worse, each.p is not None
+            colour = PALETTE["second" if stands_out else "accent" if judged else "muted"]
+            axes.plot([each.score.low, each.score.high], [row, row], color=colour, linewidth=1.4)
+            axes.plot(each.score.value, row, "o", color=colour, markersize=5, fillstyle="full" if judged else "none")
+            if each.by != by:
+                axes.annotate(each.by, (0, row - 0.85), (0, 0), ("axes fraction", "data"), "offset points", va="center")
+            by = each.by
+            axes.annotate(
+                number(found.metric, each.score.value),
+                (1.02, row),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                color=PALETTE["ink" if stands_out else "muted"],
+                weight="bold" if stands_out else "normal",
+            )
+        axes.axvline(found.score, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axes.annotate(
+            f"all rows {number(found.metric, found.score)}",
+            (found.score, 1),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+        )
+        axes.set_yticks(heights, [shortened(each.name, 28) for each in shown], color=PALETTE["ink"])
+        axes.set_ylim(place + 0.6, 0.4)
+        axes.set_xlabel(metric_name(found.metric))
+        axes.grid(visible=False, axis="y")
+        return rendered(figure, form)

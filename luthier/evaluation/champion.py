@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from luthier.data.overlap import said_before
 from luthier.errors import LuthierError
-from luthier.evaluation.champion_comparison import ChampionComparison, Obstacle
+from luthier.evaluation.champion_comparison import ChampionAnswers, ChampionComparison, Obstacle
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.paired import paired_difference
 from luthier.evaluation.scores import score
@@ -43,27 +43,35 @@ class Champion:
     obstacle: str | None = None
 
 
+@dataclass(frozen=True)
+class BesideChampion:
+    """What came of a comparison, and what the champion answered, where it was asked."""
+
+    comparison: ChampionComparison
+    answers: ChampionAnswers | None = None
+
+
 def compare_with_champion(
     champion: Champion, test: Evaluated, *, how: Inference, evaluation: EvaluationSection, threshold: float
-) -> ChampionComparison:
+) -> BesideChampion:
     """Scores ``test``, which the candidate has answered, with the champion too, as it is served.
 
     ``how`` is how the candidate was asked; ``threshold`` the similarity from which two texts are nearly the same.
     """
     nothing = ChampionComparison(champion.model, champion.version, champion.digest)
     if champion.load is None:
-        return _impossible(nothing, "unknown", champion.obstacle or "it cannot be asked")
+        return BesideChampion(_impossible(nothing, "unknown", champion.obstacle or "it cannot be asked"))
     try:
         served = champion.load()
     except (LuthierError, OSError, ValueError) as error:
-        return _impossible(nothing, "unknown", f"it cannot be loaded: {error}")
+        return BesideChampion(_impossible(nothing, "unknown", f"it cannot be loaded: {error}"))
     if (other := _other_work(served.serving, test)) is not None:
-        return _impossible(nothing, "changed", other)
+        return BesideChampion(_impossible(nothing, "changed", other))
     new = ~said_before(test.rows, _seen_rows(champion), threshold)
     counted = replace(nothing, left_out=int((~new).sum()))
     if new.sum() < LEAST_ROWS:
-        return _impossible(counted, "unknown", _too_few(int(new.sum())))
-    candidate = _chosen(test, new)
+        return BesideChampion(_impossible(counted, "unknown", _too_few(int(new.sum()))))
+    candidate = test.chosen(np.flatnonzero(new).tolist())
     asked = Inference(
         max_length=served.serving.max_length,
         batch_size=how.batch_size,
@@ -73,7 +81,8 @@ def compare_with_champion(
     log.info("predicting %d test rows with the champion, %s version %s", new.sum(), champion.model, champion.version)
     answers = served.predict(candidate.rows, asked)
     answers = _in_order_of(candidate.head, answers, served.serving.head)
-    return _scored(counted, candidate, replace(candidate, predictions=answers), evaluation)
+    found = _scored(counted, candidate, replace(candidate, predictions=answers), evaluation)
+    return BesideChampion(found, ChampionAnswers(champion.version, tuple(np.flatnonzero(new).tolist()), answers))
 
 
 def _scored(
@@ -128,13 +137,6 @@ def _other_work(serving: Serving, test: Evaluated) -> str | None:
 def _seen_rows(champion: Champion) -> list[pa.Table]:
     files = [folder / f"{split}.parquet" for folder in champion.seen for split in ("train", "validation")]
     return [pq.read_table(file, columns=["text", "pair"]) for file in files]
-
-
-def _chosen(test: Evaluated, kept: np.ndarray) -> Evaluated:
-    places = np.flatnonzero(kept).tolist()
-    answers, evidence = test.predictions.answers, test.predictions.evidence
-    predictions = Predictions([answers[row] for row in places], [evidence[row] for row in places])
-    return replace(test, rows=test.rows.take(pa.array(places)), predictions=predictions, baselines={})
 
 
 def _in_order_of(head: Head, answers: Predictions, own: Head) -> Predictions:

@@ -1,6 +1,6 @@
 """What is judged: test rows, what the tuned model answered to them, and what each baseline did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,16 @@ class Evaluated:
     def outputs(self) -> np.ndarray:
         """What a sequence classifier gave each row: probabilities (rows x classes), or numbers (rows x 1)."""
         return np.stack(list(self.predictions.evidence))
+
+    def chosen(self, places: Sequence[int]) -> "Evaluated":
+        """Some of the rows, in this order, without the baselines."""
+        answers, evidence, cut = self.predictions.answers, self.predictions.evidence, self.predictions.cut
+        found = Predictions(
+            [answers[row] for row in places],
+            [evidence[row] for row in places],
+            tuple(cut[row] for row in places if row < len(cut)),
+        )
+        return replace(self, rows=self.rows.take(pa.array(places, pa.int64())), predictions=found, baselines={})
 
     def compared(self, metric: str, baseline: str | None = None) -> tuple[Any, Any]:
         """Gold and predicted of a metric; a baseline is judged by the rows that the model has answers to."""

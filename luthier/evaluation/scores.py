@@ -97,6 +97,16 @@ def score(metric: str, gold: Any, predicted: Any, *, confidence: float = 0.95, s
     return Score(value, min(low, value), max(high, value))
 
 
+def score_of(found: Statistic, confidence: float, seed: int = 17) -> Score:
+    """A statistic that is no metric, with its interval: Wilson's for proportions, else the percentile bootstrap."""
+    value = found.value
+    if found.proportion:
+        low, high = wilson(round(value * found.trials), found.trials, confidence)
+    else:
+        low, high = _bootstrap(found, confidence, seed)
+    return Score(value, min(low, value), max(high, value))
+
+
 def wilson(successes: int, rows: int, confidence: float) -> tuple[float, float]:
     """Wilson's score interval of a proportion, without continuity correction."""
     interval = stats.binomtest(successes, rows).proportion_ci(confidence, method="wilson")

@@ -104,7 +104,8 @@ class LanguageModeling(Task):
         asked = rows.slice(0, how.generated_rows)
         prompts = self.prompts(asked, tokenizer, head, max_length=how.max_length)
         texts = generated(model, tokenizer, prompts, self.ends(tokenizer, head), how)
-        return Predictions([*texts, *[None] * (len(rows) - len(texts))], evidence)
+        left = [None] * (len(rows) - len(texts))
+        return Predictions([*(text.text for text in texts), *left], evidence, tuple(text.cut for text in texts))
 
     def compared(self, metric: str, rows: "pa.Table", predictions: Predictions, head: Head) -> tuple[Any, Any]:
         """Rows that nothing was generated for are not compared."""

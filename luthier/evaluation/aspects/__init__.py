@@ -13,8 +13,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import seeds
+from luthier.evaluation.aspects import answers, generations, seeds, side_by_side
+from luthier.evaluation.aspects.answers import Answers
+from luthier.evaluation.aspects.generations import Generations
 from luthier.evaluation.aspects.seeds import SeedSpread
+from luthier.evaluation.aspects.side_by_side import SideBySide
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
 from luthier.tasks import Task
@@ -30,6 +33,9 @@ class Aspects:
     """What was found, in the order of the page; ``impossible`` says why an aspect is not there that should be."""
 
     seeds: SeedSpread | None = None
+    answers: Answers | None = None
+    generations: Generations | None = None
+    side_by_side: SideBySide | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
     def found(self) -> dict[str, Any]:
@@ -41,12 +47,20 @@ class Aspects:
 UNEXAMINED: Final = Aspects()
 NAMES: Final = tuple(place.name for place in fields(Aspects) if place.name != "impossible")
 
-EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {"seeds": seeds.examine}
+EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
+    "seeds": seeds.examine,
+    "answers": answers.examine,
+    "generations": generations.examine,
+    "side_by_side": side_by_side.examine,
+}
 
 # Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
 CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {}
 
-PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {}
+PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
+    "answers": answers.pictures,
+    "generations": generations.pictures,
+}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:

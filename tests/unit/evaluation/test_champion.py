@@ -62,7 +62,7 @@ def compared(model: ServedModel, test: Evaluated, metric: str, seen: Path | None
     champion = Champion("m", "1", "d", load=lambda: model, seen=(seen,) if seen else ())
     return compare_with_champion(
         champion, test, how=HOW, evaluation=EvaluationSection(metric=metric, target=0.1), threshold=0.8
-    )
+    ).comparison
 
 
 def labels(seed: int = 0) -> list[str]:
@@ -131,5 +131,5 @@ def test_what_cannot_be_asked_says_why(served):
         (Champion("m", "1", "d", obstacle="the artifact is gone"), "the artifact is gone"),
         (Champion("m", "1", "d", load=broken), "it cannot be loaded: no weights"),
     ):
-        found = compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8)
+        found = compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8).comparison
         assert (found.obstacle, found.reason, found.outcome) == ("unknown", reason, "not comparable")

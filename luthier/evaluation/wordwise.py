@@ -7,8 +7,13 @@ from luthier.tasks.word_tags import words
 
 def tokens(text: str) -> list[str]:
     """Words and marks in lower case; where no spaces part words, each character is one."""
-    text = text.lower()
-    return [text[start:end] for start, end in words(text)]
+    return [text[start:end].lower() for start, end in words(text)]
+
+
+def written(text: str, first: int, end: int) -> str:
+    """The part of a text that some of its tokens, [first, end), stand for."""
+    places = words(text)
+    return text[places[first][0] : places[end - 1][1]]
 
 
 def word_count(text: str) -> int:

@@ -1,5 +1,6 @@
 """Texts that a model wrote: how long they are, how they end, how much they repeat, and what they copy."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from luthier.evaluation.metrics.statistic import mean, of_sums, ratio
 from luthier.evaluation.repetition import distinct, length_quantiles, repeated_share
 from luthier.evaluation.scores import Score, score_of
 from luthier.evaluation.style import Form
-from luthier.evaluation.wordwise import tokens
+from luthier.evaluation.wordwise import tokens, written
 
 WANTED: Final = "wanted"
 TUNED: Final = "fine-tuned"
@@ -86,22 +87,22 @@ def examine(given: Examination) -> Generations | None:
     if not given.test.head.is_language_model or not rows:
         return None
     texts = _by_author(given.test, rows)
-    written = {author: [tokens(text) for text in of] for author, of in texts.items()}
+    read = {author: [tokens(text) for text in of] for author, of in texts.items()}
     training = [answer for answer in given.train["label"].to_pylist() if answer]
-    answers, read = _some(training)
-    runs = _runs(written, read)
+    answers, learned = _some(training)
+    runs = _runs(read, learned)
     sources = _sources(given.test, rows)
     cut = {TUNED: given.test.predictions.cut, BASE: given.test.baselines[BASE].cut if BASE in texts else ()}
     authors = {
         author: _described(
-            of, written[author], runs[author], sources, answers, list(cut.get(author, ())), given.confidence
+            of, read[author], runs[author], sources, answers, list(cut.get(author, ())), given.confidence
         )
         for author, of in texts.items()
     }
     return Generations(
         authors=authors,
         length_ratio=_length_ratio(authors, given.confidence),
-        copies=_copies(written[TUNED], runs[TUNED]),
+        copies=_copies(texts[TUNED], runs[TUNED]),
         searched=len(answers),
         training=len(training),
     )
@@ -135,9 +136,9 @@ def _some(answers: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     return found
 
 
-def _runs(written: Mapping[str, list[list[str]]], read: Sequence[Sequence[str]]) -> dict[str, list[Copied]]:
-    together = iter(copied([text for of in written.values() for text in of], read))
-    return {author: [next(together) for _ in of] for author, of in written.items()}
+def _runs(read: Mapping[str, list[list[str]]], learned: Sequence[Sequence[str]]) -> dict[str, list[Copied]]:
+    together = iter(copied([text for of in read.values() for text in of], learned))
+    return {author: [next(together) for _ in of] for author, of in read.items()}
 
 
 def _sources(test: Evaluated, rows: Sequence[int]) -> list[list[str]] | None:
@@ -148,36 +149,36 @@ def _sources(test: Evaluated, rows: Sequence[int]) -> list[list[str]] | None:
 
 def _described(
     texts: Sequence[str],
-    written: Sequence[Sequence[str]],
+    read: Sequence[Sequence[str]],
     runs: Sequence[Copied],
     sources: Sequence[Sequence[str]] | None,
     answers: Sequence[str],
     cut: Sequence[bool],
     confidence: float,
 ) -> Texts:
-    def averaged(rows: Sequence[float | None], *, proportion: bool = False) -> Score | None:
+    def averaged(rows: Sequence[float | None], most: float = 1.0) -> Score | None:
         known = [row for row in rows if row is not None]
-        return score_of(mean(known, proportion=proportion), confidence) if known else None
+        return score_of(mean(known), confidence, bounds=(0.0, most)) if known else None
 
     def share(rows: Sequence[bool]) -> Score:
         return score_of(mean(rows, proportion=True), confidence)
 
-    lengths = [len(text) for text in written]
-    extracts = [] if sources is None else [fragments(*pair) for pair in zip(sources, written, strict=True)]
+    lengths = [len(text) for text in read]
+    extracts = [] if sources is None else [fragments(*pair) for pair in zip(sources, read, strict=True)]
     return Texts(
         lengths=tuple(lengths),
         quantiles=length_quantiles(lengths),
         empty=sum(not text.strip() for text in texts),
         different=len(set(texts)),
-        cut=averaged(cut, proportion=True),
-        repetition=averaged([repeated_share(text) for text in written]),
-        distinct=(distinct(written, 1), distinct(written, 2)),
+        cut=share(cut) if cut else None,
+        repetition=averaged([repeated_share(text) for text in read]),
+        distinct=(distinct(read, 1), distinct(read, 2)),
         copying=share([run.longest >= LONG for run in runs]),
-        copied=score_of(mean([run.share for run in runs]), confidence),
+        copied=score_of(mean([run.share for run in runs]), confidence, bounds=(0.0, 1.0)),
         longest=max(run.longest for run in runs),
         near=share(_near(texts, answers)),
         coverage=averaged([found.coverage if found else None for found in extracts]),
-        density=averaged([found.density if found else None for found in extracts]),
+        density=averaged([found.density if found else None for found in extracts], math.inf),
     )
 
 
@@ -201,14 +202,14 @@ def _length_ratio(authors: Mapping[str, Texts], confidence: float) -> Score:
     return score_of(of_sums(lambda s: ratio(s[..., 0], s[..., 1]), sums), confidence)
 
 
-def _copies(written: Sequence[Sequence[str]], runs: Sequence[Copied]) -> tuple[Copy, ...]:
+def _copies(texts: Sequence[str], runs: Sequence[Copied]) -> tuple[Copy, ...]:
     """The longest runs, each once."""
     found: dict[str, Copy] = {}
     for row in sorted(range(len(runs)), key=lambda row: -runs[row].longest):
         run = runs[row]
         if run.longest < LONG or len(found) == SHOWN:
             break
-        shown = written[row][run.end - run.longest : run.end]
-        text = " ".join(shown[:SHOWN_TOKENS]) + (" …" if len(shown) > SHOWN_TOKENS else "")
-        found.setdefault(text, Copy(run.longest, text))
+        first = run.end - run.longest
+        text = written(texts[row], first, min(run.end, first + SHOWN_TOKENS))
+        found.setdefault(text, Copy(run.longest, text + (" …" if run.longest > SHOWN_TOKENS else "")))
     return tuple(found.values())

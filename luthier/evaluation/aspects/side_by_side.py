@@ -126,7 +126,7 @@ def _numbers(test: Evaluated) -> tuple[str, np.ndarray]:
         return "chrF", np.array([point("chrf", [wanted], [given]) for wanted, given in pairs])
     metric, number = {
         "question-answering": ("squad_f1", "answer F1"),
-        "sequence-classification": ("accuracy", "right answers"),
+        "sequence-classification": ("accuracy", "accuracy"),
     }[test.head.kind]
     rows = per_row(metric, *test.compared(metric))
     assert rows is not None

@@ -15,6 +15,8 @@ AT_ONCE = 256
 
 def nearest(texts: Sequence[str], among: Sequence[str]) -> list[int]:
     """For each text the place of the one ``among`` others that is nearest by the cosine of their TF-IDF of words."""
+    if not texts:
+        return []
     places = np.arange(len(among))
     if len(among) > MOST_TEXTS:
         places = np.sort(np.random.default_rng(17).choice(len(among), MOST_TEXTS, replace=False))
@@ -24,7 +26,7 @@ def nearest(texts: Sequence[str], among: Sequence[str]) -> list[int]:
     found = [
         (asked[start : start + AT_ONCE] @ known).toarray().argmax(axis=1) for start in range(0, len(texts), AT_ONCE)
     ]
-    return places[np.concatenate(found)].tolist() if found else []
+    return places[np.concatenate(found)].tolist()
 
 
 def retrieved(texts: Sequence[str], train_texts: Sequence[str], train_answers: Sequence[str | None]) -> list[str]:

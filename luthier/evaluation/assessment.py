@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 
 from luthier.evaluation.aspects import changed_rows, examined
 from luthier.evaluation.calibrating import fitted
-from luthier.evaluation.champion import Champion, compare_with_champion
-from luthier.evaluation.champion_comparison import ChampionComparison
+from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.report import EvaluationReport, evaluate, write_report
@@ -69,6 +68,9 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
     """Scores the tuned model in float32, as it will be served, and writes the report and ``predictions.parquet``."""
     evaluation, facts = job.evaluation, job.facts
     given = examination(job)
+    beside = beside_champion(job, given.test, facts["near_duplicates"]["threshold"])
+    if beside is not None:
+        given = replace(given, champion=beside.answers)
     report = evaluate(
         given.test,
         recipe=job.recipe,
@@ -81,7 +83,7 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         trainable_parameters=json.loads((job.tuned / "facts.json").read_text())["trainable_parameters"],
         digests=job.digests,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        champion=beside_champion(job, given.test, facts["near_duplicates"]["threshold"]),
+        champion=beside.comparison if beside else None,
         reads=job.reads,
         calibration=given.calibration,
         cost=cost_of(job, given.calibration, folder.parent),
@@ -166,7 +168,7 @@ def cost_of(job: Assessment, calibration: Calibration, scratch: Path) -> Serving
     return serving_cost(job.method, job.model, job.tuned, job.head, serving, job.rows("validation"), scratch)
 
 
-def beside_champion(job: Assessment, test: Evaluated, threshold: float) -> ChampionComparison | None:
+def beside_champion(job: Assessment, test: Evaluated, threshold: float) -> BesideChampion | None:
     """The comparison on the test rows, if there is a champion to compare with."""
     if job.champion is None:
         return None

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from luthier.data.overlap import said_before
 from luthier.errors import LuthierError
-from luthier.evaluation.champion_comparison import ChampionComparison, Obstacle
+from luthier.evaluation.champion_comparison import ChampionAnswers, ChampionComparison, Obstacle
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.gate import margin_of
 from luthier.evaluation.paired import paired_difference
@@ -44,27 +44,35 @@ class Champion:
     obstacle: str | None = None
 
 
+@dataclass(frozen=True)
+class BesideChampion:
+    """What came of a comparison, and what the champion answered, where it was asked."""
+
+    comparison: ChampionComparison
+    answers: ChampionAnswers | None = None
+
+
 def compare_with_champion(
     champion: Champion, test: Evaluated, *, how: Inference, evaluation: EvaluationSection, threshold: float
-) -> ChampionComparison:
+) -> BesideChampion:
     """Scores ``test``, which the candidate has answered, with the champion too, as it is served.
 
     ``how`` is how the candidate was asked; ``threshold`` the similarity from which two texts are nearly the same.
     """
     nothing = ChampionComparison(champion.model, champion.version, champion.digest)
     if champion.load is None:
-        return _impossible(nothing, "unknown", champion.obstacle or "it cannot be asked")
+        return BesideChampion(_impossible(nothing, "unknown", champion.obstacle or "it cannot be asked"))
     try:
         served = champion.load()
     except (LuthierError, OSError, ValueError) as error:
-        return _impossible(nothing, "unknown", f"it cannot be loaded: {error}")
+        return BesideChampion(_impossible(nothing, "unknown", f"it cannot be loaded: {error}"))
     if (other := _other_work(served.serving, test)) is not None:
-        return _impossible(nothing, "changed", other)
+        return BesideChampion(_impossible(nothing, "changed", other))
     new = ~said_before(test.rows, _seen_rows(champion), threshold)
     counted = replace(nothing, left_out=int((~new).sum()))
     if new.sum() < LEAST_ROWS:
-        return _impossible(counted, "unknown", _too_few(int(new.sum())))
-    candidate = test.chosen(new)
+        return BesideChampion(_impossible(counted, "unknown", _too_few(int(new.sum()))))
+    candidate = test.where(new)
     asked = Inference(
         max_length=served.serving.max_length,
         batch_size=how.batch_size,
@@ -74,7 +82,8 @@ def compare_with_champion(
     log.info("predicting %d test rows with the champion, %s version %s", new.sum(), champion.model, champion.version)
     answers = served.predict(candidate.rows, asked)
     answers = _in_order_of(candidate.head, answers, served.serving.head)
-    return _scored(counted, candidate, replace(candidate, predictions=answers), evaluation)
+    found = _scored(counted, candidate, replace(candidate, predictions=answers), evaluation)
+    return BesideChampion(found, ChampionAnswers(champion.version, tuple(np.flatnonzero(new).tolist()), answers))
 
 
 def _scored(

@@ -5,6 +5,7 @@ from typing import Literal
 
 from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.scores import Score
+from luthier.tasks.task import Predictions
 
 # The two do different work, or nothing is known of which is better.
 Obstacle = Literal["changed", "unknown"]
@@ -38,3 +39,12 @@ class ChampionComparison:
         if self.difference is None:
             return "not comparable"
         return "better" if self.difference.is_better else "worse" if self.difference.is_worse else "alike"
+
+
+@dataclass(frozen=True)
+class ChampionAnswers:
+    """What version ``version`` answered to the test rows at ``places``, which are those that are new to it."""
+
+    version: str
+    places: tuple[int, ...]
+    predictions: Predictions

@@ -1,6 +1,6 @@
 """What is judged: test rows, what the tuned model answered to them, and what each baseline did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,13 +37,19 @@ class Evaluated:
         """What a sequence classifier gave each row: probabilities (rows x classes), or numbers (rows x 1)."""
         return np.stack(list(self.predictions.evidence))
 
-    def chosen(self, kept: np.ndarray) -> "Evaluated":
-        """The rows of a mask with the model's answers to them, without baselines."""
-        places = np.flatnonzero(kept).tolist()
-        answers, evidence = self.predictions.answers, self.predictions.evidence
-        predictions = Predictions([answers[row] for row in places], [evidence[row] for row in places])
-        taken = self.rows.take(pa.array(places, pa.int64()))
-        return replace(self, rows=taken, predictions=predictions, baselines={})
+    def chosen(self, places: Sequence[int]) -> "Evaluated":
+        """Some of the rows, in this order, without the baselines."""
+        answers, evidence, cut = self.predictions.answers, self.predictions.evidence, self.predictions.cut
+        found = Predictions(
+            [answers[row] for row in places],
+            [evidence[row] for row in places],
+            tuple(cut[row] for row in places if row < len(cut)),
+        )
+        return replace(self, rows=self.rows.take(pa.array(places, pa.int64())), predictions=found, baselines={})
+
+    def where(self, kept: np.ndarray) -> "Evaluated":
+        """The rows of a mask."""
+        return self.chosen(np.flatnonzero(kept).tolist())
 
     def compared(self, metric: str, baseline: str | None = None) -> tuple[Any, Any]:
         """Gold and predicted of a metric; a baseline is judged by the rows that the model has answers to."""

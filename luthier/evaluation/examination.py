@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from luthier.evaluation.champion_comparison import ChampionAnswers
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.plots import History
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
@@ -21,7 +22,7 @@ class Examination:
     ``test`` and ``validation`` have answers as served; ``uncalibrated`` are those before ``calibration``, by split.
     ``train`` are the training rows, ``history`` the training's log, ``model`` the folder of the untuned model.
     ``asked`` are answers to changed test rows, by the aspect that asked for them. ``reads`` says who read these test
-    rows before.
+    rows before. ``champion`` are the registered champion's answers, where there is another one that was asked.
     """
 
     test: Evaluated
@@ -35,6 +36,7 @@ class Examination:
     uncalibrated: Mapping[str, Predictions] = field(default_factory=dict)
     asked: Mapping[str, Predictions] = field(default_factory=dict)
     reads: TestReads = NEVER_READ
+    champion: ChampionAnswers | None = None
 
     @property
     def confidence(self) -> float:

@@ -1,17 +1,17 @@
 """Test rows for people to look at: the most confident mistakes, the worst rows, a sample of what was generated."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.metrics.statistic import f1
+from luthier.evaluation.readable import NOTHING, entities_text, inputs, label_text, span_of
 from luthier.evaluation.scores import per_row, point
 
 MOST = 20
-NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def _confident_mistakes(test: Evaluated) -> Examples:
         sureness = np.where(gold != predicted, sureness, 0.0)
     wrong = (gold != predicted).reshape(len(gold), -1).any(axis=1)
     numbers = sureness.max(axis=1)
-    expected = [_label(label) for label in test.rows["label"].to_pylist()]
-    given = [_label(answer) for answer in test.predictions.answers]
+    expected = [label_text(label) for label in test.rows["label"].to_pylist()]
+    given = [label_text(answer) for answer in test.predictions.answers]
     return _examples(test, "mistakes", "probability", _ranked(wrong, -numbers), expected, given, numbers)
 
 
@@ -71,13 +71,13 @@ def _largest_errors(test: Evaluated) -> Examples:
 
 def _missed_entities(test: Evaluated) -> Examples:
     """Rows by their F1; of those with nothing right, the one with the most entities first."""
-    gold, predicted = ([{_span(span) for span in row} for row in rows] for rows in test.compared("seqeval_f1"))
+    gold, predicted = ([{span_of(span) for span in row} for row in rows] for rows in test.compared("seqeval_f1"))
     counts = [(len(true & found), len(true), len(found)) for true, found in zip(gold, predicted, strict=True)]
     right, true, found = np.array(counts).T
     missed, scores = true + found - 2 * right, f1(right, true, found)
     texts = test.rows["text"].to_pylist()
     expected, given = (
-        [_entities(text, spans) for text, spans in zip(texts, rows, strict=True)] for rows in (gold, predicted)
+        [entities_text(text, spans) for text, spans in zip(texts, rows, strict=True)] for rows in (gold, predicted)
     )
     return _examples(test, "worst", "entity F1", _ranked(missed > 0, scores, -missed), expected, given, scores)
 
@@ -116,25 +116,6 @@ def _examples(
     numbers: Sequence[float] | Mapping[int, float] | np.ndarray,
 ) -> Examples:
     shown = [int(row) for row in ranked[:MOST]]
-    texts = _inputs(test, shown)
+    texts = inputs(test, shown)
     rows = [Example(text, expected[r], given[r], float(numbers[r])) for text, r in zip(texts, shown, strict=True)]
     return Examples(kind, number, len(ranked), tuple(rows))
-
-
-def _inputs(test: Evaluated, rows: list[int]) -> list[str]:
-    """What the model read; a question stands before the text that it is asked of."""
-    first, second = ("pair", "text") if test.head.kind == "question-answering" else ("text", "pair")
-    parts = ([test.rows[name][row].as_py() for name in (first, second)] for row in rows)
-    return [" | ".join(part for part in row if part) for row in parts]
-
-
-def _label(value: Any) -> str:
-    return value if isinstance(value, str) else ", ".join(value) or NOTHING
-
-
-def _span(span: Any) -> tuple[int, int, str]:
-    return (span["start"], span["end"], span["label"]) if isinstance(span, Mapping) else tuple(span)
-
-
-def _entities(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
-    return ", ".join(f"{text[start:end]} ({label})" for start, end, label in sorted(spans)) or NOTHING

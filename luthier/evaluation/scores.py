@@ -14,7 +14,7 @@ from scipy import stats
 from luthier.errors import LuthierError, UndefinedMetricError
 from luthier.evaluation.metrics import STATISTICS
 from luthier.evaluation.metrics.statistic import Statistic
-from luthier.tasks.metric import METRICS, Metric
+from luthier.tasks.metric import METRICS
 
 RESAMPLES = 1000
 CELLS_IN_MEMORY = 4_000_000
@@ -92,8 +92,22 @@ def score(metric: str, gold: Any, predicted: Any, *, confidence: float = 0.95, s
     else:
         low, high = _bootstrap(found, confidence, seed)
         if high - low < ROUNDING:
-            low, high = _unanimous(METRICS[metric], value, found.trials, confidence)
+            low, high = _unanimous(METRICS[metric].low, METRICS[metric].high, value, found.trials, confidence)
     # Rounding, or a skewed statistic of very few rows, can leave the value just outside.
+    return Score(value, min(low, value), max(high, value))
+
+
+def score_of(
+    found: Statistic, confidence: float, *, bounds: tuple[float, float] = (0.0, math.inf), seed: int = 17
+) -> Score:
+    """A statistic that is no metric, within ``bounds``, with its interval as ``score`` makes it."""
+    value = found.value
+    if found.proportion:
+        low, high = wilson(round(value * found.trials), found.trials, confidence)
+    else:
+        low, high = _bootstrap(found, confidence, seed)
+        if high - low < ROUNDING:
+            low, high = _unanimous(*bounds, value, found.trials, confidence)
     return Score(value, min(low, value), max(high, value))
 
 
@@ -136,11 +150,11 @@ def _bootstrap(found: Statistic, confidence: float, seed: int) -> tuple[float, f
     return float(low), float(high)
 
 
-def _unanimous(metric: Metric, value: float, trials: int, confidence: float) -> tuple[float, float]:
+def _unanimous(least: float, most: float, value: float, trials: int, confidence: float) -> tuple[float, float]:
     """Wilson's bounds on the scale of the metric, for its least and its greatest value; else no interval at all."""
-    span = metric.high - metric.low
-    for successes, end in ((0, metric.low), (trials, metric.high)):
+    span = most - least
+    for successes, end in ((0, least), (trials, most)):
         if math.isfinite(span) and math.isclose(value, end, abs_tol=ROUNDING):
-            low, high = (metric.low + span * bound for bound in wilson(successes, trials, confidence))
+            low, high = (least + span * bound for bound in wilson(successes, trials, confidence))
             return low, high
     return value, value

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,10 +22,18 @@ GREEDY: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Generated:
+    """A text without special tokens; ``cut`` where the limit of new tokens ended it, and no end of the model's own."""
+
+    text: str
+    cut: bool = False
+
+
 def generated(
     model: "torch.nn.Module", tokenizer: Any, prompts: Sequence[list[int]], ends: Collection[int], how: Inference
-) -> list[str]:
-    """What the model writes after each prompt until a token of ``ends``, without special tokens.
+) -> list[Generated]:
+    """What the model writes after each prompt until a token of ``ends``.
 
     A prompt that leaves no room for an answer loses its beginning; an empty one has an empty answer. Batches have
     prompts of one length: padding would move what methods put before a text.
@@ -39,15 +48,16 @@ def generated(
     stops = sorted({*ends, *_ends(model)})
     settings = {**GREEDY, "max_new_tokens": new, "eos_token_id": stops, "pad_token_id": tokenizer.pad_token_id}
     read = [prompt[-room:] for prompt in prompts]
-    found = [""] * len(prompts)
+    found = [Generated("")] * len(prompts)
     model.eval()
     for chosen in _of_one_length(read, how.batch_size):
         ids = torch.tensor([read[place] for place in chosen], device=device)
         output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
         begin = 1 if config.is_encoder_decoder else ids.shape[1]
         for place, written in zip(chosen, output[:, begin:].tolist(), strict=True):
-            said = takewhile(lambda token: token not in stops, written)
-            found[place] = tokenizer.decode(list(said), skip_special_tokens=True).strip()
+            said = list(takewhile(lambda token: token not in stops, written))
+            text = tokenizer.decode(said, skip_special_tokens=True).strip()
+            found[place] = Generated(text, cut=len(said) == len(written))
     return found
 
 

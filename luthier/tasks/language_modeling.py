@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import torch
 
+# Training rows whose tokens a baseline counts.
+COUNTED_ROWS = 5_000
+
 
 class LanguageModeling(Task):
     """A text is read, and another is written for it."""
@@ -104,7 +107,8 @@ class LanguageModeling(Task):
         asked = rows.slice(0, how.generated_rows)
         prompts = self.prompts(asked, tokenizer, head, max_length=how.max_length)
         texts = generated(model, tokenizer, prompts, self.ends(tokenizer, head), how)
-        return Predictions([*texts, *[None] * (len(rows) - len(texts))], evidence)
+        left = [None] * (len(rows) - len(texts))
+        return Predictions([*(text.text for text in texts), *left], evidence, tuple(text.cut for text in texts))
 
     def compared(self, metric: str, rows: "pa.Table", predictions: Predictions, head: Head) -> tuple[Any, Any]:
         """Rows that nothing was generated for are not compared."""
@@ -118,7 +122,7 @@ class LanguageModeling(Task):
         return [label for label, _ in given], [answer for _, answer in given]
 
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
-        """The base model itself, asked the same."""
+        """The usual training answer and the usual tokens, the nearest training text's answer, and the untuned base."""
         import torch
 
         from luthier.models.loading import load_model, load_tokenizer
@@ -126,4 +130,36 @@ class LanguageModeling(Task):
 
         model = load_model(given.model, given.head, dtype=torch.float32, attention="sdpa").to(available_device())
         tokenizer = load_tokenizer(given.model)
-        return {"untuned base": self.predict(model, tokenizer, given.test, given.head, given.how)}
+        return {
+            "majority": self._majority(given, tokenizer),
+            "retrieval": self._retrieved(given),
+            "untuned base": self.predict(model, tokenizer, given.test, given.head, given.how),
+        }
+
+    def _majority(self, given: BaselineInputs, tokenizer: Any) -> Predictions:
+        """The most frequent training answer; tokens are as likely as they are frequent in those answers."""
+        import numpy as np
+
+        from luthier.evaluation.retrieval import most_frequent, token_frequencies
+
+        def tokens(rows: "pa.Table") -> list[tuple[int, list[int]]]:
+            columns = self.encode(rows, tokenizer, given.head, max_length=given.how.max_length).columns
+            pairs = zip(columns["row"], columns["labels"], strict=True)
+            return [(row, [token for token in labels if token != IGNORED]) for row, labels in pairs]
+
+        learned = [token for _, ids in tokens(given.train.slice(0, COUNTED_ROWS)) for token in ids]
+        losses = token_frequencies(learned, len(tokenizer))
+        evidence = [np.empty(0, dtype=np.float32)] * len(given.test)
+        for row, ids in tokens(given.test):
+            evidence[row] = losses[ids]
+        return Predictions([most_frequent(given.train["label"].to_pylist())] * len(given.test), evidence)
+
+    def _retrieved(self, given: BaselineInputs) -> Predictions:
+        import numpy as np
+
+        from luthier.evaluation.retrieval import retrieved
+
+        asked = given.test["text"].slice(0, given.how.generated_rows).to_pylist()
+        answers = retrieved(asked, given.train["text"].to_pylist(), given.train["label"].to_pylist())
+        left = [None] * (len(given.test) - len(asked))
+        return Predictions([*answers, *left], [np.empty(0, dtype=np.float32)] * len(given.test))

@@ -4,7 +4,6 @@ A row: ``{"text": "Ann met Bob.", "pair": "Whom did Ann meet?", "label": [{"star
 characters. Several answers are all acceptable; an empty list is a question that the text does not answer.
 """
 
-import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 METRICS = ("squad_f1", "exact_match")
 # Tokens of the text that a window has room for beside the longest question, at least.
 LEAST_ROOM = 6
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
-WORD = re.compile(r"\w+")
 
 Span = Mapping[str, Any]
 
@@ -143,16 +140,13 @@ class QuestionAnswering(Task):
         return [_texts(text, spans) for text, spans in pairs], predictions.answers
 
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
-        """The first sentence; the longest of the sentences that share most words with the question."""
+        """The first sentence, and those that are nearest to the question by words, by TF-IDF, by the untuned base."""
         import numpy as np
 
-        pairs = list(zip(given.test["text"].to_pylist(), given.test["pair"].to_pylist(), strict=True))
-        answers = {
-            "first sentence": [_sentences(text)[0] for text, _ in pairs],
-            "word overlap": [_nearest(text, question) for text, question in pairs],
-        }
-        nothing = [np.empty(0, dtype=np.float32)] * len(pairs)
-        return {name: Predictions(texts, nothing) for name, texts in answers.items()}
+        from luthier.evaluation.answer_baselines import answer_baselines
+
+        nothing = [np.empty(0, dtype=np.float32)] * len(given.test)
+        return {name: Predictions(answers, nothing) for name, answers in answer_baselines(given).items()}
 
 
 def _windows(rows: "pa.Table", tokenizer: Any, max_length: int) -> tuple[Windows, int]:
@@ -221,13 +215,3 @@ def _passage(found: Windows, window: int, texts: Sequence[str]) -> Passage:
 
 def _texts(text: str, spans: Sequence[Span]) -> list[str]:
     return [text[span["start"] : span["end"]] for span in spans]
-
-
-def _sentences(text: str) -> list[str]:
-    return SENTENCE_END.split(text.strip())
-
-
-def _nearest(text: str, question: str) -> str:
-    """The longest of the sentences that share most words with the question."""
-    asked = set(WORD.findall(question.lower()))
-    return max(_sentences(text), key=lambda one: (len(asked & set(WORD.findall(one.lower()))), len(one)))

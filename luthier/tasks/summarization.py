@@ -63,7 +63,7 @@ class Summarization(LanguageModeling):
         return super().ends(tokenizer, head) if head.kind == "causal-lm" else [tokenizer.eos_token_id]
 
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
-        """And the first sentence of the text, which for much that is written is a good summary."""
+        """And the first sentence of the text, which for much that is written is a good summary (lead)."""
         import numpy as np
 
         from luthier.sources.docstring_text import first_sentence

@@ -50,10 +50,12 @@ class Predictions:
     ``answers`` are as people read them: a label, labels, a number, spans, a text, None where nothing was generated.
     ``evidence`` has float32 numbers a row that every faithful copy of the model gives too: class probabilities
     (classes), tag probabilities (words x tags), the negative log-likelihood of each token of the row's own answer.
+    ``cut`` says of each generated text whether the limit of new tokens ended it; nothing is known without it.
     """
 
     answers: Sequence[Any]
     evidence: Sequence["np.ndarray"]
+    cut: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)

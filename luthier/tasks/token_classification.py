@@ -136,8 +136,10 @@ class TokenClassification(Task):
         return rows["label"].to_pylist(), predictions.answers
 
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
-        """Each word has the tag that it has most often in training; a word that training lacks has none."""
+        """Each word's most frequent tag in training, and none for others; linear models of words and of the base."""
         import numpy as np
+
+        from luthier.evaluation.tag_baselines import probed_tags, words_in_context
 
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for text, spans in zip(given.train["text"].to_pylist(), given.train["label"].to_pylist(), strict=True):
@@ -152,7 +154,12 @@ class TokenClassification(Task):
             for text, places in zip(texts, where, strict=True)
         ]
         nothing = [np.empty(0, dtype=np.float32)] * len(texts)
-        return {"majority per word": Predictions(_answers(texts, where, tags), nothing)}
+        found = {
+            "majority per word": (where, tags),
+            "words in context": words_in_context(given),
+            "untuned base": probed_tags(given),
+        }
+        return {name: Predictions(_answers(texts, *tagged), nothing) for name, tagged in found.items()}
 
 
 def _windows(tokenizer: Any, texts: Sequence[str], max_length: int) -> Windows:

@@ -13,9 +13,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import robustness, seeds, slices
+from luthier.evaluation.aspects import answers, generations, robustness, seeds, side_by_side, slices
+from luthier.evaluation.aspects.answers import Answers
+from luthier.evaluation.aspects.generations import Generations
 from luthier.evaluation.aspects.robustness import Robustness
 from luthier.evaluation.aspects.seeds import SeedSpread
+from luthier.evaluation.aspects.side_by_side import SideBySide
 from luthier.evaluation.aspects.slices import Slices
 from luthier.evaluation.changed_copies import copied_rows
 from luthier.evaluation.examination import Examination
@@ -32,8 +35,11 @@ Pictures = Mapping[str, Callable[[Form], bytes]]
 class Aspects:
     """What was found, in the order of the page; ``impossible`` says why an aspect is not there that should be."""
 
+    answers: Answers | None = None
+    generations: Generations | None = None
     slices: Slices | None = None
     robustness: Robustness | None = None
+    side_by_side: SideBySide | None = None
     seeds: SeedSpread | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
@@ -47,8 +53,11 @@ UNEXAMINED: Final = Aspects()
 NAMES: Final = tuple(place.name for place in fields(Aspects) if place.name != "impossible")
 
 EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
+    "answers": answers.examine,
+    "generations": generations.examine,
     "slices": slices.examine,
     "robustness": robustness.examine,
+    "side_by_side": side_by_side.examine,
     "seeds": seeds.examine,
 }
 
@@ -56,7 +65,11 @@ EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
 # No text is generated for them: that would take as long as the evaluation itself.
 CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {"robustness": copied_rows}
 
-PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {"slices": slices.pictures}
+PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
+    "answers": answers.pictures,
+    "generations": generations.pictures,
+    "slices": slices.pictures,
+}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:

@@ -104,7 +104,7 @@ def examine(given: Examination) -> Robustness | None:
 
 
 def _change(test: Evaluated, copies: Copies, answers: Predictions, metric: str, confidence: float) -> Change:
-    before = test.chosen(copies.inside)
+    before = test.where(copies.inside)
     after = replace(before, rows=copies.rows, predictions=answers)
     compared, changed = before.compared(metric), after.compared(metric)
     moved = moves(before, after)

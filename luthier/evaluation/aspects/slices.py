@@ -136,7 +136,7 @@ def answered(test: Evaluated, metric: str) -> Evaluated:
     """The rows that the metric compares: of generated texts those that were generated."""
     if len(test.compared(metric)[0]) == len(test.rows):
         return test
-    return test.chosen(np.array([answer is not None for answer in test.predictions.answers]))
+    return test.where(np.array([answer is not None for answer in test.predictions.answers]))
 
 
 def _measured(test: Evaluated, part: Part, whole: Statistic, confidence: float) -> Slice:
@@ -146,7 +146,7 @@ def _measured(test: Evaluated, part: Part, whole: Statistic, confidence: float) 
 
     found = Slice(part.by, part.name, rows, metric)
     try:
-        own = score(metric, *test.chosen(inside).compared(metric), confidence=confidence)
+        own = score(metric, *test.where(inside).compared(metric), confidence=confidence)
     except LuthierError as error:
         return replace(found, unjudged=f"{metric_name(metric)} is {error.what}")
     found = replace(found, score=own)
@@ -155,7 +155,7 @@ def _measured(test: Evaluated, part: Part, whole: Statistic, confidence: float) 
     if len(inside) - rows < LEAST_ROWS:
         return replace(found, unjudged=f"fewer than {LEAST_ROWS} other rows")
     try:
-        others = score(metric, *test.chosen(~inside).compared(metric), confidence=confidence)
+        others = score(metric, *test.where(~inside).compared(metric), confidence=confidence)
     except LuthierError as error:
         return replace(found, unjudged=f"of the other rows {metric_name(metric)} is {error.what}")
     p = chance_of_worse(metric, whole, inside)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from luthier.evaluation.champion import Champion, compare_with_champion
+from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
 from luthier.packaging.merging import write_servable
@@ -58,11 +58,15 @@ def classified(labels: list[str], names: tuple[str, ...]) -> pa.Table:
     return rows(texts(1), label=labels).set_column(4, "label_id", ids)
 
 
-def compared(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> ChampionComparison:
+def asked(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> BesideChampion:
     champion = Champion("m", "1", "d", load=lambda: model, seen=(seen,) if seen else ())
     return compare_with_champion(
         champion, test, how=HOW, evaluation=EvaluationSection(metric=metric, target=0.1), threshold=0.8
     )
+
+
+def compared(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> ChampionComparison:
+    return asked(model, test, metric, seen).comparison
 
 
 def labels(seed: int = 0) -> list[str]:
@@ -90,9 +94,13 @@ def test_rows_that_it_was_trained_or_validated_on_do_not_count(served, tmp_path)
         pq.write_table(test.rows[chosen], tmp_path / f"{split}.parquet")
     found = compared(model, test, "accuracy", tmp_path)
     assert (found.rows, found.left_out) == (45, 15)
+    answers = asked(model, test, "accuracy", tmp_path).answers
+    assert answers is not None and answers.places == tuple(range(15, 60))
+    assert list(answers.predictions.answers) == list(test.predictions.answers)[15:]
     pq.write_table(test.rows[:45], tmp_path / "train.parquet")
     few = compared(model, test, "accuracy", tmp_path)
     assert (few.left_out, few.obstacle) == (45, "unknown")
+    assert asked(model, test, "accuracy", tmp_path).answers is None
     assert "15 test rows are new to it" in str(few.reason)
 
 
@@ -131,5 +139,5 @@ def test_what_cannot_be_asked_says_why(served):
         (Champion("m", "1", "d", obstacle="the artifact is gone"), "the artifact is gone"),
         (Champion("m", "1", "d", load=broken), "it cannot be loaded: no weights"),
     ):
-        found = compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8)
+        found = compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8).comparison
         assert (found.obstacle, found.reason, found.outcome) == ("unknown", reason, "not comparable")

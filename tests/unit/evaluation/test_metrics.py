@@ -17,9 +17,9 @@ from luthier.errors import LuthierError
 from luthier.evaluation.metrics import STATISTICS
 from luthier.evaluation.scores import per_row, point
 from luthier.tasks.metric import METRICS
+from tests.unit.evaluation.references import REFERENCES, tags
 from tests.unit.evaluation.simulated import (
     SIMULATED,
-    Span,
     answers,
     classes,
     indicators,
@@ -40,6 +40,17 @@ def test_every_metric_that_recipes_know_can_be_computed() -> None:
     assert set(STATISTICS) == set(METRICS) == set(SIMULATED)
     for name, metric in METRICS.items():
         assert metric.low <= point(name, *SIMULATED[name](random(0), 50)) <= metric.high
+
+
+def test_every_metric_has_a_reference_and_rows_to_compare_it_on() -> None:
+    assert set(REFERENCES) == set(METRICS), "a metric of luthier/tasks/metric.py needs a known answer in references.py"
+
+
+@SEEDS
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_every_metric_equals_its_reference(metric: str, seed: int) -> None:
+    gold, found = SIMULATED[metric](random(seed), 60)
+    assert point(metric, gold, found) == pytest.approx(REFERENCES[metric](gold, found), rel=1e-6)
 
 
 @SEEDS
@@ -83,13 +94,6 @@ def test_metrics_of_numbers_equal_scipys(seed: int) -> None:
 def test_pearsons_correlation_survives_a_far_origin() -> None:
     gold, found = numbers(random(0), 40)
     assert point("pearson", gold + 1e8, found - 1e8) == pytest.approx(point("pearson", gold, found), abs=1e-6)
-
-
-def tags(row: list[Span], words: int = 12) -> list[str]:
-    found = ["O"] * words
-    for start, end, label in row:
-        found[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
-    return found
 
 
 @SEEDS

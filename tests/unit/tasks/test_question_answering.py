@@ -251,20 +251,21 @@ def test_the_answer_to_a_row_does_not_depend_on_the_rows_beside_it(tmp_path):
 
 def test_what_is_compared_are_texts_and_an_empty_one_is_no_answer(tmp_path):
     rows = pa.concat_tables([row(TEXT, "met Bob", "Bob"), row(TEXT)])
-    baselines = TASK.baselines(BaselineInputs(rows, rows, HEAD, tmp_path, Inference(16)))
+    base = write_tiny_model("bert", tmp_path)
+    baselines = TASK.baselines(BaselineInputs(rows, rows, HEAD, base, Inference(16)))
     gold, _ = TASK.compared("exact_match", rows, baselines["first sentence"], HEAD)
     assert gold == [["met Bob", "Bob"], []]
     assert point("exact_match", gold, ["bob", ""]) == 1
 
 
-def test_the_baselines_are_the_first_sentence_and_the_one_that_shares_most_words(tmp_path):
+def test_baselines_are_sentences_the_first_and_those_nearest_to_the_question(tmp_path):
     text = "Axis : int, e.g. 1\nThe axis to sum over. It is long. The out array: it is longer.\n\n"
     rows = row(text, "axis", question="What is out?")
-    found = TASK.baselines(BaselineInputs(rows, rows, HEAD, tmp_path, Inference(16)))
-    assert {name: one.answers for name, one in found.items()} == {
-        "first sentence": ["Axis : int, e.g."],
-        "word overlap": ["The out array: it is longer."],
-    }
+    base = write_tiny_model("bert", tmp_path)
+    found = TASK.baselines(BaselineInputs(rows, rows, HEAD, base, Inference(16)))
+    assert found["first sentence"].answers == ["Axis : int, e.g."]
+    assert found["word overlap"].answers == found["tf-idf"].answers == ["The out array: it is longer."]
+    assert found["untuned base"].answers[0] in text
 
 
 def test_a_tiny_model_learns_to_answer_and_when_not_to(fine_tuning, tmp_path):

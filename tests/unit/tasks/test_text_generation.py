@@ -193,6 +193,10 @@ def test_a_model_learns_to_echo_and_does_so_for_texts_it_never_saw(packing, base
     tuned = job.method.load(base, output, HEAD, dtype=torch.float32, attention="eager")
     found = TASK.predict(tuned, tokenizer, validation, HEAD, HOW)
     assert point("exact_match", *TASK.compared("exact_match", validation, found, HEAD)) == 1.0
+    assert list(found.cut) == [False] * len(validation)
+    # The word has room, its end has not.
+    short = TASK.predict(tuned, tokenizer, validation, HEAD, replace(HOW, max_new_tokens=1))
+    assert list(short.cut) == [True] * len(validation)
     perplexity = point("perplexity", *TASK.compared("perplexity", validation, found, HEAD))
     assert perplexity == pytest.approx(facts.best_score, rel=1e-5)
     assert perplexity < 1.2

@@ -11,7 +11,7 @@ from luthier.evaluation.plots import History
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
-from luthier.tasks.task import Inference, Predictions
+from luthier.tasks.task import BaselineInputs, Inference, Predictions
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Examination:
     ``test`` and ``validation`` have answers as served; ``uncalibrated`` are those before ``calibration``, by split.
     ``train`` are the training rows, ``history`` the training's log, ``model`` the folder of the untuned model.
     ``asked`` are answers to changed test rows, by the aspect that asked for them. ``reads`` says who read these test
-    rows before.
+    rows before. ``baseline_inputs`` has the untuned model's features of the train and the test rows.
     """
 
     test: Evaluated
@@ -35,6 +35,7 @@ class Examination:
     uncalibrated: Mapping[str, Predictions] = field(default_factory=dict)
     asked: Mapping[str, Predictions] = field(default_factory=dict)
     reads: TestReads = NEVER_READ
+    baseline_inputs: BaselineInputs | None = None
 
     @property
     def confidence(self) -> float:

@@ -51,7 +51,7 @@ def conditions(report: "EvaluationReport", gate: "GateSection") -> Iterator[Cond
     yield _target(report)
     yield _labels(report, gate.label_f1)
     yield _not_asked("slices")
-    yield _not_asked("calibration")
+    yield _calibration(report, gate.calibration_error)
     yield _most("latency", cost.latency_ms if cost else None, gate.latency_ms, "a row takes {:.1f} ms")
     yield _most("size", cost.megabytes if cost else None, gate.size_mb, "the model has {:.1f} MB")
     yield _champion(report.champion, report.metric, gate.champion_margin)
@@ -92,6 +92,15 @@ def _labels(report: "EvaluationReport", least: float | None) -> Condition:
         return Condition("labels", True, f"every label with test rows has an F1 of at least {least:g}")
     named = ", ".join(f"{label.label} ({label.f1:.3f})" for label in low)
     return Condition("labels", False, f"F1 is below {least:g} for {named}")
+
+
+def _calibration(report: "EvaluationReport", limit: float | None) -> Condition:
+    found = report.aspects.reliability
+    if limit is not None and found is None:
+        reason = report.aspects.impossible.get("reliability", "the answers have no probabilities")
+        return Condition("calibration", False, f"the calibration error is not known: {reason}")
+    error = found.served.error.value if found else None
+    return _most("calibration", error, limit, "the expected calibration error is {:.4g}")
 
 
 def _most(name: ConditionName, value: float | None, limit: float | None, said: str) -> Condition:

@@ -13,8 +13,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import seeds
+from luthier.evaluation.aspects import curves, label_errors, reliability, seeds, thresholds
+from luthier.evaluation.aspects.curves import Curves
+from luthier.evaluation.aspects.label_errors import LabelErrors
+from luthier.evaluation.aspects.reliability import Reliability
 from luthier.evaluation.aspects.seeds import SeedSpread
+from luthier.evaluation.aspects.thresholds import Thresholds
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
 from luthier.tasks import Task
@@ -29,6 +33,10 @@ Pictures = Mapping[str, Callable[[Form], bytes]]
 class Aspects:
     """What was found, in the order of the page; ``impossible`` says why an aspect is not there that should be."""
 
+    curves: Curves | None = None
+    thresholds: Thresholds | None = None
+    reliability: Reliability | None = None
+    label_errors: LabelErrors | None = None
     seeds: SeedSpread | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
@@ -41,12 +49,24 @@ class Aspects:
 UNEXAMINED: Final = Aspects()
 NAMES: Final = tuple(place.name for place in fields(Aspects) if place.name != "impossible")
 
-EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {"seeds": seeds.examine}
+EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
+    "curves": curves.examine,
+    "thresholds": thresholds.examine,
+    "reliability": reliability.examine,
+    "label_errors": label_errors.examine,
+    "seeds": seeds.examine,
+}
 
 # Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
 CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {}
 
-PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {}
+PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
+    "curves": curves.pictures,
+    "reliability": reliability.pictures,
+}
+
+# What goes beside the report as a Parquet file of the aspect's name.
+TABLES: Final[Mapping[str, Callable[[Any], pa.Table]]] = {"label_errors": label_errors.table}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:
@@ -67,6 +87,11 @@ def examined(given: Examination) -> Aspects:
             log.warning("%s: not examined: %s", name, error)
             impossible[name] = error.what
     return Aspects(**found, impossible=impossible)
+
+
+def tables(found: Aspects) -> dict[str, pa.Table]:
+    """The table of each aspect that has one, by aspect."""
+    return {name: TABLES[name](aspect) for name, aspect in found.found().items() if name in TABLES}
 
 
 def pictures(found: Aspects) -> dict[str, Pictures]:

@@ -53,7 +53,9 @@ def ranking_curves(labels: Sequence[Drawn], *, form: Form = "svg") -> bytes:
         for place, label in enumerate(labels):
             colour = PALETTE["accent" if place < best else "second"]
             dashes = DASHES[(place if place < best else place - best) % len(DASHES)]
-            (line,) = precision.plot(label.recall, label.precision, color=colour, linestyle=dashes, drawstyle="steps-post")
+            (line,) = precision.plot(
+                label.recall, label.precision, color=colour, linestyle=dashes, drawstyle="steps-post"
+            )
             roc.plot(label.false_positives, label.true_positives, color=colour, linestyle=dashes)
             lines.append(line)
         _frame(precision, "Precision and recall", "recall", "precision")

@@ -26,7 +26,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Suspect:
-    """One label that is probably wrong: ``row`` counts the rows of ``raw_data``; a quality of 1 is a label that fits."""
+    """One label that is probably wrong: ``row`` counts the rows of ``raw_data``; a quality of 1 fits."""
 
     row: int
     given: str
@@ -60,8 +60,9 @@ class Searched:
 
 @dataclass(frozen=True)
 class LabelErrors:
-    """What was found in each split; ``unsearched`` says why one was not searched."""
+    """What was found in each split; ``unsearched`` says why one was not searched. A row may have ``several`` labels."""
 
+    several: bool
     splits: tuple[Searched, ...]
     unsearched: dict[str, str]
 
@@ -80,7 +81,7 @@ def examine(given: Examination) -> LabelErrors | None:
             found.append(search(given))
         except LuthierError as error:
             unsearched[split] = error.what
-    return LabelErrors(tuple(found), unsearched)
+    return LabelErrors(head.problem == "multi_label_classification", tuple(found), unsearched)
 
 
 def _in_test(given: Examination) -> Searched:

@@ -1,5 +1,6 @@
 """Whether probabilities hold what they promise, as the model gives them and as they are served."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -106,7 +107,7 @@ def promises(gold: np.ndarray, outputs: np.ndarray, confidence: float) -> Promis
 def _bins(confidences: np.ndarray, right: np.ndarray, edges: np.ndarray) -> list[Bin]:
     places = measures.bin_of(confidences, edges)
     found = []
-    for place, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
         inside = places == place
         means = (float(confidences[inside].mean()), float(right[inside].mean())) if inside.any() else (None, None)
         found.append(Bin(float(low), float(high), int(inside.sum()), *means))

@@ -97,4 +97,6 @@ def planted(names: tuple[str, ...], rows: int, *, share: float = 0.05, seed: int
             "augmentation": pa.nulls(rows, pa.string()),
         }
     )
-    return SimpleNamespace(true=true, given=given, wrong=wrong, features=features.astype(np.float32), table=cast(Any, table))
+    return SimpleNamespace(
+        true=true, given=given, wrong=wrong, features=features.astype(np.float32), table=cast(Any, table)
+    )

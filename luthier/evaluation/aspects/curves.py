@@ -17,8 +17,8 @@ MOST_LISTED = 20
 # Of these the best and the worst, half and half.
 MOST_DRAWN = 6
 RESAMPLES, LEAST_RESAMPLES = 1000, 200
-# Rows x labels x resamples: about half a minute.
-CELLS, CELLS_IN_MEMORY = 400_000_000, 4_000_000
+# Rows x labels x resamples: some ten seconds.
+CELLS, CELLS_IN_MEMORY = 50_000_000, 4_000_000
 
 
 @dataclass(frozen=True)

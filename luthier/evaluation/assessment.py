@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from luthier.evaluation.aspects import changed_rows, examined
+from luthier.evaluation.aspects import changed_rows, examined, tables
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.evaluated import Evaluated
@@ -91,6 +91,8 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
     )
     write_report(report, given.history, folder)
     pq.write_table(answers_table(given.test), folder / "predictions.parquet")
+    for name, table in tables(report.aspects).items():
+        pq.write_table(table, folder / f"{name}.parquet")
     log.info("%s", verdict_sentence(report))
     return report
 
@@ -113,6 +115,7 @@ def examination(job: Assessment) -> Examination:
         uncalibrated=found.uncalibrated,
         asked=found.asked,
         reads=job.reads,
+        baseline_inputs=inputs,
     )
 
 

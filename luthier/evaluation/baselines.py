@@ -20,6 +20,7 @@ from luthier.errors import DataError
 from luthier.models.features import mean_pooled
 from luthier.tasks.head import Head
 from luthier.tasks.task import BaselineInputs
+from luthier.tasks.text_classification import texts_of
 from luthier.training.compute import fast_bfloat16
 
 log = logging.getLogger(__name__)
@@ -37,14 +38,20 @@ def classification_baselines(
     """The outputs of each baseline on the test rows, by name."""
     log.info("scoring the baselines")
     head, targets = given.head, np.asarray(train_targets)
-    dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
-    features = mean_pooled(given.model, [*train_texts, *test_texts], dtype=dtype, max_length=given.how.max_length)
     constant = "mean" if head.problem == "regression" else "majority"
     return {
         constant: majority(targets, len(test_texts), head),
         "tf-idf": tfidf(train_texts, targets, test_texts, head),
-        "untuned base": linear_probe(features[: len(train_texts)], targets, features[len(train_texts) :], head),
+        "untuned base": linear_probe(given.features[0], targets, given.features[1], head),
     }
+
+
+def frozen_features(given: BaselineInputs) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the train and the test rows (rows x hidden size), from the model that is not tuned."""
+    dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
+    texts = [*texts_of(given.train), *texts_of(given.test)]
+    features = mean_pooled(given.model, texts, dtype=dtype, max_length=given.how.max_length)
+    return features[: len(given.train)], features[len(given.train) :]
 
 
 def majority(targets: np.ndarray, rows: int, head: Head) -> np.ndarray:

@@ -41,11 +41,12 @@ def fitted(validation: Evaluated) -> Calibration:
 
 
 def _most_likely(log_likelihoods: Callable[[float], np.ndarray]) -> float:
-    """The temperature at which the rows' labels are likeliest."""
+    """The temperature at which the rows' labels are likeliest; 1 where none is better."""
     best = minimize_scalar(
         lambda power: -log_likelihoods(float(np.exp(-power))).mean(), bounds=(-REACH, REACH), method="bounded"
     )
-    return float(np.exp(best.x))
+    found = float(np.exp(best.x))
+    return found if log_likelihoods(1 / found).mean() > log_likelihoods(1.0).mean() else 1.0
 
 
 def _thresholds(members: np.ndarray, probabilities: np.ndarray) -> tuple[float, ...]:
@@ -65,5 +66,7 @@ def _threshold(members: np.ndarray, probabilities: np.ndarray) -> float:
     # Rows of one probability are all above a threshold or all below it.
     last = np.append(ranked[:-1] != ranked[1:], True)
     place = int(np.argmax(np.where(last, scores, -1.0)))
-    below = ranked[place + 1] if place + 1 < len(ranked) else 0.0
-    return float((ranked[place] + below) / 2)
+    below = float(ranked[place + 1]) if place + 1 < len(ranked) else 0.0
+    # As the probabilities that are held against it: halfway must not round to the lower one.
+    halfway = ranked.dtype.type((float(ranked[place]) + below) / 2)
+    return float(halfway if halfway > below else ranked[place])

@@ -12,7 +12,7 @@ from luthier.evaluation.plots import History
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
-from luthier.tasks.task import Inference, Predictions
+from luthier.tasks.task import BaselineInputs, Inference, Predictions
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Examination:
     ``train`` are the training rows, ``history`` the training's log, ``model`` the folder of the untuned model.
     ``asked`` are answers to changed test rows, by the aspect that asked for them. ``reads`` says who read these test
     rows before. ``champion`` are the registered champion's answers, where there is another one that was asked.
+    ``baseline_inputs`` has the untuned model's features of the train and the test rows.
     """
 
     test: Evaluated
@@ -37,6 +38,7 @@ class Examination:
     asked: Mapping[str, Predictions] = field(default_factory=dict)
     reads: TestReads = NEVER_READ
     champion: ChampionAnswers | None = None
+    baseline_inputs: BaselineInputs | None = None
 
     @property
     def confidence(self) -> float:

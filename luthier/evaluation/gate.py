@@ -52,7 +52,7 @@ def conditions(report: "EvaluationReport", gate: "GateSection") -> Iterator[Cond
     yield _target(report)
     yield _labels(report, gate.label_f1)
     yield _slices(report, gate.slice)
-    yield _not_asked("calibration")
+    yield _calibration(report, gate.calibration_error)
     yield _most("latency", cost.latency_ms if cost else None, gate.latency_ms, "a row takes {:.1f} ms")
     yield _most("size", cost.megabytes if cost else None, gate.size_mb, "the model has {:.1f} MB")
     yield _champion(report.champion)
@@ -109,6 +109,15 @@ def _slices(report: "EvaluationReport", least: float | None) -> Condition:
         return Condition("slices", True, f"{metric.title} reaches {least:g} on each of {len(scores)} slices")
     named = ", ".join(low[:MOST_NAMED]) + (f" and {len(low) - MOST_NAMED} more" if len(low) > MOST_NAMED else "")
     return Condition("slices", False, f"{metric.title} misses {least:g} on {len(low)} of {len(scores)} slices: {named}")
+
+
+def _calibration(report: "EvaluationReport", limit: float | None) -> Condition:
+    found = report.aspects.reliability
+    if limit is not None and found is None:
+        reason = report.aspects.impossible.get("reliability", "the answers have no probabilities")
+        return Condition("calibration", False, f"the calibration error is not known: {reason}")
+    error = found.served.error.value if found else None
+    return _most("calibration", error, limit, "the expected calibration error is {:.4g}")
 
 
 def _most(name: ConditionName, value: float | None, limit: float | None, said: str) -> Condition:

@@ -17,9 +17,31 @@ class ClassScores:
     support: int
 
 
+@dataclass(frozen=True)
+class ConfusedPair:
+    """So many ``rows`` of one label were taken for another; ``share`` is of all rows of the true label."""
+
+    true: str
+    predicted: str
+    rows: int
+    share: float
+
+
 def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts (classes x classes), true ids as rows."""
     return np.bincount(gold * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def confused_pairs(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[ConfusedPair, ...]:
+    """The pairs of a confusion (classes x classes, true ids as rows), the most frequent first."""
+    table = np.asarray(counts).reshape(len(labels), len(labels))
+    rows = table.sum(axis=1)
+    found = [
+        ConfusedPair(labels[true], labels[taken], int(table[true, taken]), float(table[true, taken] / rows[true]))
+        for true, taken in np.argwhere(table)
+        if true != taken
+    ]
+    return tuple(sorted(found, key=lambda pair: (-pair.rows, -pair.share)))
 
 
 def class_scores(gold: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[ClassScores, ...]:

@@ -111,6 +111,22 @@ def score_of(
     return Score(value, min(low, value), max(high, value))
 
 
+def resampled(found: Statistic, *, confidence: float = 0.95, seed: int = 17) -> Score:
+    """The value of a statistic that no recipe decides by, with its percentile bootstrap interval."""
+    low, high = _bootstrap(found, confidence, seed)
+    return Score(found.value, min(low, found.value), max(high, found.value))
+
+
+def pivoted(found: Statistic, *, confidence: float = 0.95, seed: int = 17, least: float) -> Score:
+    """The same for a statistic that is biased away from ``least``: what resampling adds to it is taken off again.
+
+    The basic bootstrap interval: Davison and Hinkley (1997), section 5.2.
+    """
+    low, high = _bootstrap(found, confidence, seed)
+    value = found.value
+    return Score(value, min(value, max(least, 2 * value - high)), max(value, 2 * value - low))
+
+
 def wilson(successes: int, rows: int, confidence: float) -> tuple[float, float]:
     """Wilson's score interval of a proportion, without continuity correction."""
     interval = stats.binomtest(successes, rows).proportion_ci(confidence, method="wilson")
@@ -137,17 +153,20 @@ def _value(metric: str, found: Statistic) -> float:
 
 
 def _bootstrap(found: Statistic, confidence: float, seed: int) -> tuple[float, float]:
+    # Resamples that leave the metric undefined say nothing of it.
+    low, high = np.nanquantile(_resamples(found, seed), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _resamples(found: Statistic, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     rows, batch = int(found.times.sum()), max(1, CELLS_IN_MEMORY // len(found.times))
-    values = np.concatenate(
+    return np.concatenate(
         [
             found.of(random.multinomial(rows, found.times / rows, size=min(batch, RESAMPLES - drawn)))
             for drawn in range(0, RESAMPLES, batch)
         ]
     )
-    # Resamples that leave the metric undefined say nothing of it.
-    low, high = np.nanquantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
 
 
 def _unanimous(least: float, most: float, value: float, trials: int, confidence: float) -> tuple[float, float]:

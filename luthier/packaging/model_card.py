@@ -140,8 +140,26 @@ def _limit(report: EvaluationReport, length: int) -> str:
         said = f"Labels other than the {len(report.labels)} above are never given."
     else:
         said = "Every text gets a number, also one that is like no training text."
-    calibration = " Probabilities are not calibrated." if report.labels else ""
+    calibration = f" {_calibration(report)}" if report.labels else ""
     return f"{said}{calibration} Texts are cut after {length} tokens."
+
+
+def _calibration(report: EvaluationReport) -> str:
+    found = report.aspects.reliability
+    if found is None:
+        return "How well its probabilities are calibrated was not measured."
+    error, certain = found.served.error, f"{report.confidence * 100:g} %"
+    fitted = (
+        f"Probabilities are calibrated by a temperature of {found.temperature:.3f}, fitted on {found.fitted_rows:,} "
+        "validation rows"
+        if found.fitted_rows
+        else "Probabilities are not calibrated, for want of validation rows"
+    )
+    thresholds = " A label is given from a probability of its own." if report.calibration.thresholds else ""
+    return (
+        f"{fitted}: their expected calibration error on the test rows is {error.value:.3f} "
+        f"({certain} interval {error.low:.3f} to {error.high:.3f}).{thresholds}"
+    )
 
 
 def _front_matter(

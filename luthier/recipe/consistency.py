@@ -6,9 +6,11 @@ from typing import Any
 from luthier.methods import AnyMethod
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.problems import NOTHING, Places, Problem
-from luthier.recipe.schema import BaseModelSection, TrainingSection
+from luthier.recipe.schema import BaseModelSection, EvaluationSection, TrainingSection
+from luthier.tasks import Task
 
 STRATIFIABLE = "single"
+CLASSED = ("single", "multi")
 NAMELESS = ("number", "text", "answers")
 
 
@@ -119,6 +121,19 @@ def base_model_problems(base: BaseModelSection, places: Places) -> list[Problem]
     if base.adapter_of is not None and base.sha256 is not None:
         found.append(("sha256", base.sha256, "is of a source; a champion is verified by its own digests"))
     return [places.problem(f"base_model.{field}", received, rule) for field, received, rule in found]
+
+
+def gate_problems(evaluation: EvaluationSection, task: Task, label_kind: str, places: Places) -> list[Problem]:
+    """What the gate asks of every label, or of probabilities, where the task's answers are no classes."""
+    if task.head((), label_kind, encoder_decoder=False).problem not in (None, "regression"):
+        return []
+    asked = {name: getattr(evaluation.gate, name) for name in ("label_f1", "calibration_error")}
+    rule = f"needs a label, or labels, for each text: label_kind {' or '.join(CLASSED)}"
+    return [
+        places.problem(f"evaluation.gate.{name}", limit, f"{rule} of text-classification")
+        for name, limit in asked.items()
+        if limit is not None
+    ]
 
 
 def method_problems(

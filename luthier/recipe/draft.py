@@ -8,7 +8,13 @@ from pydantic import BaseModel, ValidationError
 
 from luthier.methods import METHODS, AnyMethod
 from luthier.methods.lora import Lora
-from luthier.recipe.consistency import base_model_problems, data_problems, default_split, method_problems
+from luthier.recipe.consistency import (
+    base_model_problems,
+    data_problems,
+    default_split,
+    gate_problems,
+    method_problems,
+)
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
@@ -152,6 +158,9 @@ class Draft:
         if isinstance(metric, str):
             target = self.layers.section("evaluation").get("target", EvaluationSection().target)
             self.add(target_problems(METRICS[metric], target, self.places))
+        evaluation = self._section("evaluation", EvaluationSection)
+        if task and evaluation and isinstance(kind, str):
+            self.add(gate_problems(evaluation, task, kind, self.places))
 
     def _method_kind(self) -> type[AnyMethod] | None:
         return METHODS.get(str(self.layers.section("method").get("kind")))

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -67,6 +68,13 @@ class BaselineInputs:
     head: Head
     model: Path
     how: Inference
+
+    @cached_property
+    def features(self) -> "tuple[np.ndarray, np.ndarray]":
+        """What the model that is not tuned makes of the texts of both (rows x hidden size), computed once."""
+        from luthier.evaluation.baselines import frozen_features
+
+        return frozen_features(self)
 
 
 class Task(ABC):

@@ -42,7 +42,7 @@ class TextClassification(Task):
 
     def encode(self, rows: "pa.Table", tokenizer: Any, head: Head, *, max_length: int) -> Encoded:
         columns = _tokens(tokenizer, rows, max_length=max_length)
-        columns["labels"] = _targets(rows, head)
+        columns["labels"] = targets_of(rows, head)
         columns["row"] = list(range(len(rows)))
         cut = sum(len(ids) >= max_length for ids in columns["input_ids"])
         return Encoded(columns, {"at_limit": cut})
@@ -120,7 +120,7 @@ class TextClassification(Task):
     def compared(self, metric: str, rows: "pa.Table", predictions: Predictions, head: Head) -> tuple[Any, Any]:
         import numpy as np
 
-        gold = np.array(_targets(rows, head))
+        gold = np.array(targets_of(rows, head))
         if metric == "roc_auc" or head.problem == PROBLEMS["number"]:
             return gold, _decided(metric, np.stack(list(predictions.evidence)), head)
         return gold, np.array(_ids(predictions.answers, head))
@@ -128,8 +128,8 @@ class TextClassification(Task):
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
         from luthier.evaluation.baselines import classification_baselines
 
-        train, test = _texts(given.train), _texts(given.test)
-        found = classification_baselines(given, train, test, _targets(given.train, given.head))
+        train, test = texts_of(given.train), texts_of(given.test)
+        found = classification_baselines(given, train, test, targets_of(given.train, given.head))
         return {name: _predictions(outputs, given.head) for name, outputs in found.items()}
 
 
@@ -142,12 +142,14 @@ def _tokens(tokenizer: Any, rows: "pa.Table", *, max_length: int) -> dict[str, l
     return {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
 
 
-def _texts(rows: "pa.Table") -> list[str]:
+def texts_of(rows: "pa.Table") -> list[str]:
+    """Each text, with its pair below it."""
     pairs = zip(rows["text"].to_pylist(), rows["pair"].to_pylist(), strict=True)
     return [text if pair is None else f"{text}\n{pair}" for text, pair in pairs]
 
 
-def _targets(rows: "pa.Table", head: Head) -> list[Any]:
+def targets_of(rows: "pa.Table", head: Head) -> list[Any]:
+    """What is learned of each row: a class id, 0 and 1 for each label, or a number."""
     if head.problem == PROBLEMS["number"]:
         return rows["label"].to_pylist()
     ids = rows["label_id"].to_pylist()

@@ -13,13 +13,28 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import answers, generations, robustness, seeds, side_by_side, slices
+from luthier.evaluation.aspects import (
+    answers,
+    curves,
+    generations,
+    label_errors,
+    reliability,
+    robustness,
+    seeds,
+    side_by_side,
+    slices,
+    thresholds,
+)
 from luthier.evaluation.aspects.answers import Answers
+from luthier.evaluation.aspects.curves import Curves
 from luthier.evaluation.aspects.generations import Generations
+from luthier.evaluation.aspects.label_errors import LabelErrors
+from luthier.evaluation.aspects.reliability import Reliability
 from luthier.evaluation.aspects.robustness import Robustness
 from luthier.evaluation.aspects.seeds import SeedSpread
 from luthier.evaluation.aspects.side_by_side import SideBySide
 from luthier.evaluation.aspects.slices import Slices
+from luthier.evaluation.aspects.thresholds import Thresholds
 from luthier.evaluation.changed_copies import copied_rows
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
@@ -39,6 +54,10 @@ class Aspects:
     generations: Generations | None = None
     slices: Slices | None = None
     robustness: Robustness | None = None
+    curves: Curves | None = None
+    thresholds: Thresholds | None = None
+    reliability: Reliability | None = None
+    label_errors: LabelErrors | None = None
     side_by_side: SideBySide | None = None
     seeds: SeedSpread | None = None
     impossible: dict[str, str] = field(default_factory=dict)
@@ -57,6 +76,10 @@ EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
     "generations": generations.examine,
     "slices": slices.examine,
     "robustness": robustness.examine,
+    "curves": curves.examine,
+    "thresholds": thresholds.examine,
+    "reliability": reliability.examine,
+    "label_errors": label_errors.examine,
     "side_by_side": side_by_side.examine,
     "seeds": seeds.examine,
 }
@@ -69,7 +92,12 @@ PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
     "answers": answers.pictures,
     "generations": generations.pictures,
     "slices": slices.pictures,
+    "curves": curves.pictures,
+    "reliability": reliability.pictures,
 }
+
+# What goes beside the report as a Parquet file of the aspect's name.
+TABLES: Final[Mapping[str, Callable[[Any], pa.Table]]] = {"label_errors": label_errors.table}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:
@@ -90,6 +118,11 @@ def examined(given: Examination) -> Aspects:
             log.warning("%s: not examined: %s", name, error)
             impossible[name] = error.what
     return Aspects(**found, impossible=impossible)
+
+
+def tables(found: Aspects) -> dict[str, pa.Table]:
+    """The table of each aspect that has one, by aspect."""
+    return {name: TABLES[name](aspect) for name, aspect in found.found().items() if name in TABLES}
 
 
 def pictures(found: Aspects) -> dict[str, Pictures]:

@@ -39,10 +39,10 @@ def roc_auc(gold: Any, predicted: Any) -> Statistic:
             received=support.tolist(),
             remedy="evaluate on rows of every class, or choose f1_macro",
         )
-    areas = [_area(of_class, score) for of_class, score in zip(members.T, scores.T, strict=True)]
+    orders = [ranking(of_class, score) for of_class, score in zip(members.T, scores.T, strict=True)]
 
     def of(draws: np.ndarray) -> np.ndarray:
-        found = np.stack([area(draws) for area in areas])
+        found = np.stack([order(draws)[..., 1] for order in orders])
         defined = np.isfinite(found)
         total = np.where(defined, found, 0.0).sum(axis=0)
         return np.divide(total, defined.sum(axis=0), out=np.full(total.shape, np.nan), where=defined.any(axis=0))
@@ -65,20 +65,6 @@ def _one_against_rest(gold: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarr
     return (members[:, 1:], predicted[:, 1:]) if len(classes) == 2 else (members, predicted)
 
 
-def _area(members: np.ndarray, scores: np.ndarray) -> OfDraws:
-    """The area under the ROC curve of draws (..., rows), NaN for draws of one kind only."""
-    by_score = _by_value(scores)
-
-    def of(draws: np.ndarray) -> np.ndarray:
-        inside, outside = by_score(draws * members), by_score(draws * ~members)
-        below = np.cumsum(outside, axis=-1) - outside / 2
-        pairs = inside.sum(axis=-1) * outside.sum(axis=-1)
-        won = (inside * below).sum(axis=-1)
-        return np.divide(won, pairs, out=np.full(np.shape(won), np.nan), where=pairs > 0)
-
-    return of
-
-
 def _ranks(values: np.ndarray) -> OfDraws:
     """The ranks of ``values`` among those drawn."""
     by_value, place = _by_value(values), np.unique(values, return_inverse=True)[1]
@@ -96,3 +82,26 @@ def _by_value(values: np.ndarray) -> OfDraws:
     ordered = values[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
     return lambda draws: np.add.reduceat(draws[..., order], starts, axis=-1)
+
+
+def ranking(members: np.ndarray, scores: np.ndarray) -> OfDraws:
+    """Average precision and the area under the ROC curve (..., 2) of draws (..., rows), NaN for draws of one kind.
+
+    Average precision is the mean of the precisions at each member, without interpolation, as scikit-learn has it.
+    """
+    by_score, members = _by_value(scores), members.astype(bool)
+
+    def of(draws: np.ndarray) -> np.ndarray:
+        drawn, inside = by_score(draws), by_score(draws * members)
+        total, true = drawn.sum(axis=-1), inside.sum(axis=-1)
+        # What is at least as high as each value, that itself too.
+        found, right = (
+            every[..., None] - np.cumsum(part, axis=-1) + part for every, part in ((total, drawn), (true, inside))
+        )
+        gained = (inside * np.divide(right, found, out=np.zeros(found.shape), where=found > 0)).sum(axis=-1)
+        won = (inside * (np.cumsum(drawn - inside, axis=-1) - (drawn - inside) / 2)).sum(axis=-1)
+        pairs = true * (total - true)
+        parts = np.stack([gained * (total - true), won], axis=-1)
+        return np.divide(parts, pairs[..., None], out=np.full(parts.shape, np.nan), where=pairs[..., None] > 0)
+
+    return of

@@ -1,15 +1,11 @@
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.examination import Examination
 from luthier.evaluation.report import EvaluationReport, evaluate
-from luthier.recipe.schema import EvaluationSection
-from luthier.tasks.task import Inference
 from tests.unit.evaluation.answered import SAMPLES, classified
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> & $\\frac{1}$ ]]> --> {{ 7 * 7 }}'
@@ -52,26 +48,6 @@ def make_rows() -> Callable[..., Evaluated]:
 @pytest.fixture
 def make_report() -> Callable[..., EvaluationReport]:
     return report_of
-
-
-@pytest.fixture
-def examination(tmp_path: Path) -> Callable[..., Examination]:
-    """An evaluation's material of test rows alone, which stand for the validation rows as well."""
-
-    def examine(test: Evaluated, **changed: Any) -> Examination:
-        metric = test.task.metrics(test.label_kind)[0]
-        given = {
-            "validation": test,
-            "train": test.rows,
-            "history": [],
-            "model": tmp_path,
-            "inference": Inference(max_length=32),
-            "evaluation": EvaluationSection(metric=metric),
-            "uncalibrated": {"test": test.predictions, "validation": test.predictions},
-        }
-        return Examination(test=test, **{**given, **changed})
-
-    return examine
 
 
 @pytest.fixture(params=SAMPLES)

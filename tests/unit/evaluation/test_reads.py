@@ -5,10 +5,10 @@ import pytest
 
 from luthier.evaluation.aspects import seeds
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.examination import Examination
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.test_reads import Reading, TestReads
 from luthier.evaluation.wording import reads_sentence
+from tests.unit.evaluation.examined import examination_of
 
 Rows = Callable[..., Evaluated]
 Make = Callable[..., EvaluationReport]
@@ -41,9 +41,9 @@ def test_the_page_says_how_often_the_split_was_read(test_rows: Rows, make_report
 
 
 @pytest.fixture
-def examined(examination: Callable[..., Examination], test_rows: Rows) -> Callable[..., seeds.SeedSpread | None]:
+def examined(test_rows: Rows) -> Callable[..., seeds.SeedSpread | None]:
     def examine(*earlier: Reading) -> seeds.SeedSpread | None:
-        return seeds.examine(examination(test_rows(("no", "yes")), reads=TestReads((*earlier, NOW))))
+        return seeds.examine(examination_of(test_rows(("no", "yes")), reads=TestReads((*earlier, NOW))))
 
     return examine
 

@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -5,11 +7,13 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from luthier.evaluation.aspects import examined
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.report import EvaluationReport, evaluate
 from luthier.methods import METHODS as KNOWN_METHODS
 from luthier.packaging.model_card import METHODS, card_summary, escaped, model_card
 from tests.unit.evaluation.answered import SAMPLES, classified
+from tests.unit.evaluation.classifiers import examination, sampled
 
 HOSTILE = '<script>alert("x")</script> | `code` *bold* [link](javascript:alert(1))\n# heading\n---\nlicense: stolen'
 RECIPE: dict[str, Any] = {
@@ -155,3 +159,21 @@ def test_a_summary_has_whole_sections_in_what_a_registry_keeps_and_no_front_matt
 
 def test_every_method_has_a_name() -> None:
     assert KNOWN_METHODS.keys() <= METHODS.keys()
+
+
+def card_of(*, several: bool, validated: int, examine: bool = True) -> str:
+    rows, validation = (sampled(("a", "b"), n, several=several, seed=seed) for n, seed in ((300, 1), (validated, 2)))
+    given = examination(rows, validation)
+    report = replace(report_of(given.test, "f1_micro"), calibration=given.calibration)
+    report = replace(report, aspects=examined(given)) if examine else report
+    return model_card(report, model="m", recipe=RECIPE, base={})
+
+
+def test_the_card_says_how_well_probabilities_are_calibrated() -> None:
+    card = card_of(several=False, validated=200)
+    assert re.search(r"by a temperature of [\d.]+, fitted on 200 validation rows", card)
+    assert re.search(r"calibration error on the test rows is 0\.\d{3} \(95 % interval 0\.\d{3} to 0\.\d{3}\)", card)
+    assert "probability of its own" not in card
+    assert "A label is given from a probability of its own." in card_of(several=True, validated=200)
+    assert "not calibrated, for want of validation rows: their expected calib" in card_of(several=False, validated=20)
+    assert "was not measured" in card_of(several=False, validated=200, examine=False)

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -9,6 +10,7 @@ from luthier.errors import DataError
 from luthier.packaging.merging import write_servable
 from luthier.packaging.serving import ServedModel, Serving, rows_of
 from luthier.tasks import TASKS
+from luthier.tasks.calibration import Calibration
 from luthier.tasks.task import Inference
 from tests.tiny_models import write_tiny_model
 from tests.unit.packaging.tuned import ASKED, HEADS, TEXTS, Tuned, tuned
@@ -51,6 +53,35 @@ def test_several_labels_and_all_probabilities_are_json(tmp_path):
         probabilities = json.loads(answer["probabilities"])
         assert list(probabilities) == ["drama", "fun", "short"]
         assert json.loads(answer["labels"]) == [label for label, value in probabilities.items() if value >= 0.5]
+
+
+def test_a_stored_calibration_changes_probabilities_and_thresholds_say_which_labels_are_given(tmp_path):
+    _, model = served("multi", tmp_path)
+    plain = evidence(model, TEXTS)
+    limits = tuple(float(value) for value in np.stack(plain).mean(axis=0))
+    model.serving = Serving.from_config(replace(model.serving, calibration=Calibration(2.0, limits)).as_config())
+    found = asked(model, text=TEXTS)
+    for answer, row in zip(found, plain, strict=True):
+        probabilities = 1 / (1 + np.exp(-np.log(row / (1 - row)) / 2))
+        assert list(json.loads(answer["probabilities"]).values()) == pytest.approx(probabilities.tolist(), abs=2e-6)
+        given = [
+            label
+            for label, value, limit in zip(HEADS["multi"].labels, probabilities, limits, strict=True)
+            if value >= limit
+        ]
+        assert json.loads(answer["labels"]) == given
+    halves = [[label for label, value in json.loads(a["probabilities"]).items() if value >= 0.5] for a in found]
+    assert halves != [json.loads(answer["labels"]) for answer in found]
+
+
+def test_a_temperature_leaves_the_class_and_moves_its_probability(tmp_path):
+    _, model = served("single", tmp_path)
+    plain = asked(model, text=TEXTS)
+    model.serving = replace(model.serving, calibration=Calibration(3.0))
+    for before, after in zip(plain, asked(model, text=TEXTS), strict=True):
+        logit = np.log(before["probability"] / (1 - before["probability"])) / 3
+        assert after["label"] == before["label"]
+        assert after["probability"] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-6)
 
 
 def test_regression_answers_a_number(tmp_path):

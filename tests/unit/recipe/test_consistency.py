@@ -171,3 +171,32 @@ def test_settings_that_contradict_each_other_are_refused(problems, sections, fie
 )
 def test_settings_that_agree_are_not(write, sections):
     load_recipe(write(f"{sections}\n"))
+
+
+@pytest.mark.parametrize("field", ["label_f1", "calibration_error"])
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [
+        ("text-classification", "number"),
+        ("token-classification", "spans"),
+        ("question-answering", "answers"),
+        ("text-generation", "text"),
+        ("summarization", "text"),
+    ],
+)
+def test_a_gate_on_labels_or_their_probabilities_needs_labels(problems, task, kind, field) -> None:
+    pair = ", pair: question" if kind == "answers" else ""
+    text = WHOLE.format(sources="source: a.csv", columns=pair, more=f"label_kind: {kind}").replace(
+        "task: text-classification", f"task: {task}"
+    )
+    found = problems(text=f"{text}evaluation:\n  target: 1\n  gate: {{{field}: 0.1, size_mb: 9}}\n")
+    assert list(found) == [f"evaluation.gate.{field}"]
+    assert "label_kind single or multi of text-classification" in found[f"evaluation.gate.{field}"].rule
+    assert (found[f"evaluation.gate.{field}"].received, found[f"evaluation.gate.{field}"].line) == (0.1, 10)
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_a_gate_on_labels_and_their_probabilities_is_for_classes(write, kind) -> None:
+    asked = "evaluation:\n  gate: {label_f1: 0.1, calibration_error: 0.1}\n"
+    text = WHOLE.format(sources="source: a.csv", columns="", more=f"label_kind: {kind}")
+    assert load_recipe(write(text=text + asked)).recipe.evaluation.gate.calibration_error == 0.1

@@ -4,9 +4,11 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
@@ -16,6 +18,7 @@ from luthier.models.loading import load_tokenizer
 from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.parity import require_parity
 from luthier.tasks import TASKS
+from luthier.tasks.calibration import Calibration
 from resources.package import load_package, save_package
 from tests.tiny_models import write_tiny_model
 from tests.unit.packaging.tuned import ASKED, HEADS, TEXTS, Tuned, rows, tuned
@@ -101,6 +104,24 @@ def test_tampered_weights_are_refused_by_parity(kind, tmp_path):
     save_file({**weights, name: weights[name] * 1.5}, path, metadata={"format": "pt"})
     with pytest.raises(ParityError, match="of 4 predictions differ"):
         require_parity("packaged", made.head, expected, load_package(package)(rows(), how))
+
+
+def test_a_package_answers_with_the_thresholds_that_were_stored_with_it(tmp_path):
+    made, plain = packaged(tmp_path / "made", head="multi")
+    how, raw = predictions(made)
+    limits = tuple(float(value) for value in np.stack(list(raw.evidence)).mean(axis=0))
+    calibration = Calibration(1.7, limits)
+    expected = calibration.applied(raw, made.head)
+    assert expected.answers != raw.answers
+    serving = replace(made.serving("text-classification"), calibration=calibration)
+    save_package(tmp_path / "made" / "model", tmp_path / "calibrated", serving, rows())
+    received = load_package(tmp_path / "calibrated")(rows(), how)
+    parity = require_parity("packaged", made.head, expected, received, calibration=calibration)
+    assert (parity.agreeing, parity.rows) == (4, 4)
+    asked = mlflow.pyfunc.load_model(tmp_path / "calibrated").predict(pd.DataFrame({"text": TEXTS}))
+    assert [json.loads(labels) for labels in asked["labels"]] == expected.answers
+    with pytest.raises(ParityError, match="predictions differ"):
+        require_parity("packaged", made.head, expected, load_package(plain)(rows(), how), calibration=calibration)
 
 
 def test_a_package_has_no_pickle_and_names_what_it_needs(tmp_path):

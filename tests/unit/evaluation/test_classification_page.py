@@ -1,0 +1,75 @@
+"""The parts of the page, the Markdown and the JSON that say what classifiers do."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from luthier.evaluation.aspects import NAMES, Aspects, examined, tables
+from luthier.evaluation.page import ASPECTS, page_environment, render_page
+from luthier.evaluation.report import read_report, write_report
+from luthier.packaging.model_card import escaped
+from tests.html_page import Page
+from tests.unit.evaluation.classifiers import examination, sampled, with_features
+
+OURS = ("curves", "thresholds", "reliability", "label_errors")
+SPECIAL = '<script>alert("x")</script> | `b` [l](javascript:x)'
+
+
+def aspects_of(names: tuple[str, ...], *, several: bool, text: str = "text") -> tuple[Aspects, object]:
+    """What is found of random answers; features know the labels."""
+    test, validation, train = (sampled(names, 300, several=several, seed=seed, text=text) for seed in (1, 2, 3))
+    gold = np.asarray(train.compared("accuracy")[0])
+    members = gold if several else np.eye(len(names))[gold]
+    random = np.random.default_rng(0)
+    features = members @ random.normal(size=(len(names), 16)) + random.normal(size=(300, 16))
+    given = examination(test, validation, train.rows, baseline_inputs=with_features(train.rows, features, test))
+    return examined(given), given
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_page_has_every_part_and_texts_from_data_stay_texts(
+    several: bool, make_report, history, tmp_path: Path
+) -> None:
+    aspects, given = aspects_of((SPECIAL, "b", f"c{SPECIAL}"), several=several, text=SPECIAL)
+    assert aspects.impossible == {} and set(OURS) - set(aspects.found()) == (set() if several else {"thresholds"})
+    metric = "f1_micro" if several else "accuracy"
+    report = make_report(given.test, metric=metric, aspects=aspects, calibration=given.calibration)
+    page = Page(render_page(report, history))
+    text = " ".join(page.text.split())
+    headings = ["Precision, recall and ROC", *(["Thresholds"] if several else []), "Calibration", "Likely label errors"]
+    places = [text.index(f"{heading} ") for heading in headings]
+    assert places == sorted(places)
+    assert not page.tags & {"script", "img", "a", "iframe"}
+    assert " ".join(SPECIAL.split()) in text
+    write_report(report, history, tmp_path)
+    assert read_report(tmp_path) == report
+    assert json.loads((tmp_path / "report.json").read_text())["aspects"] == json.loads(json.dumps(asdict(aspects)))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_markdown_parts_are_tables_that_texts_from_data_cannot_break(several: bool) -> None:
+    aspects, _ = aspects_of((SPECIAL, "b", f"c{SPECIAL}"), several=several, text=SPECIAL)
+    environment = page_environment(ASPECTS)
+    environment.autoescape = False
+    environment.filters["md"] = escaped
+    for name, found in aspects.found().items():
+        text = environment.get_template(f"{name}.md.j2").render(found=found)
+        assert text.startswith("## ") and "<script" not in text
+        lines = text.splitlines()
+        for place, line in enumerate(lines):
+            if line.startswith("|---"):
+                body = lines[place + 1 :]
+                width = line.count("|")
+                rows = [row.replace("\\|", "") for row in body[: body.index("") if "" in body else len(body)]]
+                assert rows and all(row.startswith("|") and row.count("|") == width for row in rows)
+                assert lines[place - 1].count("|") == width and lines[place - 2] == ""
+
+
+def test_suspects_are_the_one_table_beside_the_report() -> None:
+    aspects, _ = aspects_of(("a", "b", "c"), several=False)
+    assert list(tables(aspects)) == ["label_errors"]
+    assert tables(Aspects()) == {}
+    assert set(OURS) <= set(NAMES)

@@ -66,7 +66,11 @@ def deployed_artifact(
             tuned=adapter.folder,
             report=evaluation_report.folder,
         )
-        inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest}
+        inputs = {
+            "adapter": adapter.digest,
+            "evaluation_report": evaluation_report.digest,
+            "targets": resolved.recipe.deploy.written,
+        }
 
         def package(folder: Path) -> None:
             context.log.info("merging and packaging" if method.merges else "packaging the adapter beside its base")
@@ -85,6 +89,8 @@ def deployed_artifact(
             "promoted because": decision.reason,
             "merged": facts["merged"],
             "size (MB)": round(facts["bytes"] / 1e6, 1),
+            "size on disk (MB)": round(facts["stored_bytes"] / 1e6, 1),
+            "targets": dg.MetadataValue.json(facts["targets"]),
             "parity": dg.MetadataValue.json(facts["parity"]),
             "model card": dg.MetadataValue.md((artifact.folder / "README.md").read_text()),
             "package": dg.MetadataValue.path(artifact.folder / "package"),

@@ -85,7 +85,9 @@ def require_tokens(file: Path, folder: Path) -> None:
         keys.EOS_ID: tokenizer.eos_token_id,
         keys.CHAT_TEMPLATE: tokenizer.chat_template,
     }
-    if other := [key for key, value in expected.items() if value != (fields[key].contents() if key in fields else None)]:
+    if other := [
+        key for key, value in expected.items() if value != (fields[key].contents() if key in fields else None)
+    ]:
         raise ParityError("the GGUF file has another tokenizer than the model", where=file.name, received=other)
 
 

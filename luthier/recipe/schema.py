@@ -182,9 +182,7 @@ def _different(values: list[Any]) -> list[Any]:
     return values
 
 
-TargetName = Annotated[
-    str, AfterValidator(_known_target), Field(json_schema_extra={"enum": [PACKAGE, *TARGETS]})
-]
+TargetName = Annotated[str, AfterValidator(_known_target), Field(json_schema_extra={"enum": [PACKAGE, *TARGETS]})]
 
 
 class DeploySection(Section):

@@ -45,7 +45,10 @@ class Onnx(Target):
         default=0.95, ge=0, le=1, description="Share of validation answers that int8 must give as the trained model."
     )
     int8_difference: float = Field(
-        default=0.3, ge=0, le=1e9, description="How far a probability, or a number, of int8 may be from the trained one."
+        default=0.4,
+        ge=0,
+        le=1e9,
+        description="How far a probability, or a number, of int8 may be from the trained one.",
     )
 
     def method_refusal(self, method: "AnyMethod", *, public_base: bool) -> str | None:

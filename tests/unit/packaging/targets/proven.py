@@ -28,7 +28,9 @@ def labelled(kind: str) -> pa.Table:
     return rows(TEXTS, **LABELS[kind])
 
 
-def proven(kind: str, folder: Path, /, *, family: str | None = None, base: Path | None = None, **method: Any) -> ProvenModel:
+def proven(
+    kind: str, folder: Path, /, *, family: str | None = None, base: Path | None = None, **method: Any
+) -> ProvenModel:
     """A model with the head ``kind``, tuned at random, packed plainly, and what it answers to four rows."""
     task, usual = ASKED[kind]
     if base is None:
@@ -42,4 +44,6 @@ def proven(kind: str, folder: Path, /, *, family: str | None = None, base: Path 
     reference = load_reference(made.method, made.base, made.folder, made.head)
     how, given = serving.inference(generated_rows=len(TEXTS)), labelled(kind)
     expected = TASKS[task].predict(reference, load_tokenizer(base), given, made.head, how)
-    return ProvenModel("tiny", plain, serving, given, expected, TOLERANCE, base=base, tuned=made.folder, card="# Tiny\n")
+    return ProvenModel(
+        "tiny", plain, serving, given, expected, TOLERANCE, base=base, tuned=made.folder, card="# Tiny\n"
+    )

@@ -143,7 +143,7 @@ def method_problems(
     return [places.problem(*each) for each in found]
 
 
-def target_problems(
+def deploy_problems(
     deploy: DeploySection,
     task: Task | None,
     label_kind: str | None,

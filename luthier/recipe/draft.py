@@ -12,8 +12,8 @@ from luthier.recipe.consistency import (
     base_model_problems,
     data_problems,
     default_split,
+    deploy_problems,
     method_problems,
-    target_problems,
 )
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
@@ -59,7 +59,7 @@ class Draft:
             if tuning := self._section("tuning", TuningSection):
                 self.add(SearchSpace(tuning, method, self.training, self.places).problems)
             if deploy := self.deploy:
-                self.add(target_problems(deploy, self.task, self.label_kind, method, self.base_model, self.places))
+                self.add(deploy_problems(deploy, self.task, self.label_kind, method, self.base_model, self.places))
 
     @property
     def data(self) -> DataSection | None:

@@ -4,7 +4,7 @@ Dynamic quantization stores weights in 8 bits and rounds activations as they com
 onnxruntime.ai/docs/performance/model-optimizations/quantization).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,7 +79,7 @@ class Onnx(Target):
         from luthier.packaging.targets.agreement import require_agreement
 
         tokenizer = load_tokenizer(folder)
-        forms = {name: OnnxModel(folder / FILES[name], folder) for name in self.precisions}
+        forms: dict[str, Any] = {name: OnnxModel(folder / FILES[name], folder) for name in self.precisions}
         found = {name: model.answers(form, tokenizer) for name, form in forms.items()}
         facts: dict[str, Any] = {"parity": asdict(model.require_parity("ONNX float32", found["float32"]))}
         if "int8" in found:
@@ -117,6 +117,10 @@ def _latency(models: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]) -> 
     from luthier.packaging.targets.latency import RUNS, latencies
 
     with torch.inference_mode():
-        found = latencies({name: lambda given, m=m: m(**given) for name, m in models.items()}, inputs)
+        found = latencies({name: _asked(model) for name, model in models.items()}, inputs)
     how = {"inputs": len(inputs), "runs": RUNS, "threads": torch.get_num_threads()}
     return {**how, **{name: asdict(latency) for name, latency in found.items()}}
+
+
+def _asked(model: Any) -> Callable[[Mapping[str, Any]], object]:
+    return lambda given: model(**given)

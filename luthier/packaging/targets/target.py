@@ -93,7 +93,7 @@ class Target(Section, ABC):
             return f"{self.title} is for models of type {', '.join(self.families)}, not {family}"
         return None
 
-    def require(self, model: Path) -> None:  # noqa: B027 (most have nothing to ask)
+    def require(self, model: Path) -> None:
         """Raises a ModelError for what a model folder, or what is installed, rules out; asked before training."""
 
     @abstractmethod

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from luthier.packaging.parity import Parity
     from luthier.packaging.targets.agreement import Agreement
 
-# 11 bits of a weight are kept. Seen on a tuned SmolLM2-135M: up to 2e-2 of the likelihood of a token.
-ROUNDED_DIFFERENCE: Final = 0.1
+# 11 bits of a weight are kept. Seen on a tuned SmolLM2-135M: up to 2e-3 of the likelihood of a token.
+ROUNDED_DIFFERENCE: Final = 0.05
 
 
 class Gguf(Target):

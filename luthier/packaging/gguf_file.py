@@ -76,13 +76,16 @@ def require_tokens(file: Path, folder: Path) -> None:
     fields = gguf.GGUFReader(file).fields
     tokenizer = load_tokenizer(folder)
     wanted = vocabulary(tokenizer, size=read_config(folder).vocab_size)
-    keys, pre = gguf.Keys.Tokenizer, wanted.pre
+    keys = gguf.Keys.Tokenizer
     expected = {
         keys.LIST: wanted.tokens,
         keys.MERGES: wanted.merges,
         keys.TOKEN_TYPE: [int(kind) for kind in wanted.types],
-        keys.PRE: pre,
+        keys.PRE: wanted.pre,
+        keys.BOS_ID: tokenizer.bos_token_id,
         keys.EOS_ID: tokenizer.eos_token_id,
+        keys.UNK_ID: tokenizer.unk_token_id,
+        keys.PAD_ID: tokenizer.pad_token_id,
         keys.CHAT_TEMPLATE: tokenizer.chat_template,
     }
     if other := [

@@ -7,7 +7,7 @@ from typing import Final
 from luthier.digest import file_digest
 
 # Smaller ones are not worth a link.
-LEAST_BYTES: Final = 2**20
+LEAST_BYTES: Final = 2**16
 
 
 def share_files(folder: Path, *, least_bytes: int = LEAST_BYTES) -> None:

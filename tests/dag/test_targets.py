@@ -12,15 +12,20 @@ import transformers
 from tests.conftest import GOOD, PLAIN
 from tests.dag.graph import failure, metadata, remade
 
+FULL = {
+    "method": "{kind: full}",
+    "training": "{epochs: 10, batch_size: 16, max_length: 16, learning_rate: 2.0e-3, threads: 1, "
+    "early_stopping: {patience: 20}}",
+}
 TEXTS = [f"{' '.join(PLAIN[:5])} {' '.join(GOOD[:2])}", f"{PLAIN[6]} {GOOD[3]}"]
 
 
 def test_targets_answer_as_the_registered_model_and_take_its_weights_no_second_time(graph, tiny_bert, write_recipe):
-    write_recipe(base=tiny_bert)
+    write_recipe(base=tiny_bert, **FULL)
     first = graph.run()
     assert list(metadata(first, "deployed_artifact")["targets"]) == ["mlflow"]
 
-    write_recipe(base=tiny_bert, deploy="{targets: [mlflow, onnx, folder]}")
+    write_recipe(base=tiny_bert, **FULL, deploy="{targets: [mlflow, onnx, folder]}")
     second = graph.run()
     assert second.success, failure(second)
     assert remade(second) == {"deployed_artifact"}, "a changed list is another artifact, and no other training"
@@ -31,7 +36,9 @@ def test_targets_answer_as_the_registered_model_and_take_its_weights_no_second_t
         files = [path for path in (folder / target["path"]).rglob("*") if path.is_file()]
         assert target["bytes"] == sum(path.stat().st_size for path in files) > 0
     assert all(found["targets"]["onnx"]["latency"][name]["milliseconds"] > 0 for name in ("torch", "float32", "int8"))
-    assert not list(folder.parent.glob("*pending*"))
+    stored = [folder / place / "model.safetensors" for place in ("folder", "package/artifacts/model")]
+    assert stored[0].samefile(stored[1])
+    assert 0 < found["size on disk (MB)"] < sum(each["bytes"] for each in found["targets"].values()) / 1e6
 
     champion = graph.tracking.load_champion("tiny").predict(pd.DataFrame({"text": TEXTS}))
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "onnx")
@@ -49,7 +56,7 @@ def test_targets_answer_as_the_registered_model_and_take_its_weights_no_second_t
 
 def test_a_target_that_fails_its_proof_deploys_nothing(graph, tiny_bert, write_recipe):
     impossible = "{targets: [mlflow, onnx], onnx: {int8_agreement: 1.0, int8_difference: 0.0}}"
-    write_recipe(base=tiny_bert, deploy=impossible)
+    write_recipe(base=tiny_bert, **FULL, deploy=impossible)
     result = graph.run()
     assert not result.success
     assert "the ONNX int8 model answers too far from the trained one" in failure(result)

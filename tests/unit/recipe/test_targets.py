@@ -58,7 +58,11 @@ def test_a_target_that_cannot_be_is_a_problem_of_its_field(deploy, field, rule, 
         ("onnx", {"task": "text-generation"}, "ONNX is for classification, token classification, question answering"),
         ("onnx", {"method": "prefix"}, "prefix does not merge"),
         ("gguf", {"task": "text-generation", "method": "prompt"}, "prompt does not merge"),
-        ("folder", {"method": "prefix"}, "prefix does not merge into a plain model; use deploy.folder.weights: adapter"),
+        (
+            "folder",
+            {"method": "prefix"},
+            "prefix does not merge into a plain model; use deploy.folder.weights: adapter",
+        ),
         ("folder", {"method": "bottleneck"}, "bottleneck neither merges nor has an adapter that PEFT alone"),
     ],
 )

@@ -40,6 +40,6 @@ def test_without_links_files_stay_apart(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("names", [("a",), ()])
 def test_nothing_equal_is_nothing_shared(names, tmp_path):
-    write(tmp_path, **{name: b"w" * 100 for name in names})
+    write(tmp_path, **dict.fromkeys(names, b"w" * 100))
     share_files(tmp_path, least_bytes=100)
     assert stored_bytes(tmp_path) == 100 * len(names)

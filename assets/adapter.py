@@ -74,6 +74,7 @@ def adapter(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The trained weights, an adapter or all weights of full fine-tuning: the best checkpoint, not the last."""
     from luthier.errors import ModelError, NonFiniteLossError, TrainingDivergedError
+    from luthier.packaging.targets import require_targets
     from luthier.training.finetuning import finetune
     from luthier.training.hyperparameters import read_hyperparameters
 
@@ -86,6 +87,9 @@ def adapter(
             yield (advised := advice_result(job))
             if advised.severity == dg.AssetCheckSeverity.ERROR:
                 raise ModelError(str(advised.description), where="the settings cannot work")
+            # What a target cannot hold is no use to train.
+            targets, family = resolved.recipe.deploy.beside_package, base_model.facts["family"]
+            require_targets(targets, base_model.folder, family=family, head=job.head.kind)
             inputs = adapter_inputs(job, cleaned_splits, base_model, quantized_model, hyperparameters.digest)
             digest = artifacts.digest("adapter", inputs)
 

@@ -77,7 +77,12 @@ def deployed_artifact(
             report=evaluation_report.folder,
             cleaning=InputCleaning.of_splits(origin.cleaned_splits.manifest["inputs"]["data"]),
         )
-        inputs = {"adapter": adapter.digest, "evaluation_report": evaluation_report.digest, "proofs": PROOFS}
+        inputs = {
+            "adapter": adapter.digest,
+            "evaluation_report": evaluation_report.digest,
+            "proofs": PROOFS,
+            "targets": resolved.recipe.deploy.written,
+        }
 
         def package(folder: Path) -> None:
             context.log.info("merging and packaging" if method.merges else "packaging the adapter beside its base")
@@ -100,6 +105,8 @@ def deployed_artifact(
             "merged": facts["merged"],
             "size (MB)": round(facts["bytes"] / 1e6, 1),
             "reference": facts["reference"],
+            "size on disk (MB)": round(facts["stored_bytes"] / 1e6, 1),
+            "targets": dg.MetadataValue.json(facts["targets"]),
             "parity": dg.MetadataValue.json(parity_lines(facts, proof)),
             "model card": dg.MetadataValue.md((artifact.folder / "README.md").read_text()),
             "package": dg.MetadataValue.path(artifact.folder / "package"),

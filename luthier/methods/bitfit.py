@@ -24,6 +24,7 @@ class Bitfit(PeftMethod):
 
     kind: Literal["bitfit"] = Field(description="Every bias of the base, those of its norms too, is trained.")
 
+    plain_peft: ClassVar[bool] = False
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "epochs": 5.0}
     learning_rate_range: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
     search_space: ClassVar[Mapping[str, Range | tuple[Any, ...]]] = {"training.learning_rate": Range(1e-4, 1e-2)}

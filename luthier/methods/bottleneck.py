@@ -40,6 +40,7 @@ class Bottleneck(PeftMethod):
         description="Standard deviation of the first projection at the start; the second starts at zero.",
     )
 
+    plain_peft: ClassVar[bool] = False
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
     family_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {"decoder": {"learning_rate": 3e-4}}
     deciding_settings: ClassVar[tuple[str, ...]] = ("non_linearity",)

@@ -60,6 +60,8 @@ class BaseMethod(BaseModel, ABC):
     trains_base: ClassVar[bool] = False
     # Whether the tuned model can be one plain model again.
     merges: ClassVar[bool] = True
+    # Whether PEFT alone, untaught, loads what ``save`` writes.
+    plain_peft: ClassVar[bool] = False
     # Whether the base may be stored in 4 bits.
     quantizes: ClassVar[bool] = True
     supports_activation_checkpointing: ClassVar[bool] = True

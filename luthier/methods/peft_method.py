@@ -21,6 +21,7 @@ class PeftMethod(BaseMethod):
 
     # Settings of PEFT's configuration that decide what stored weights do, beside their names and sizes.
     deciding_settings: ClassVar[tuple[str, ...]] = ()
+    plain_peft: ClassVar[bool] = True
 
     @property
     def stored_as_trained(self) -> bool:

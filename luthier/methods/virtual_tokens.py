@@ -44,6 +44,9 @@ class VirtualTokens(PeftMethod):
 class EmbeddedTokens(VirtualTokens):
     """Virtual tokens that enter where embeddings do, so that the model answers for them too."""
 
+    # PEFT alone gives the logits of virtual tokens too, and classifies at the padding.
+    plain_peft: ClassVar[bool] = False
+
     def sizes(self, model: "torch.nn.Module", head: Head) -> dict[str, Any]:
         """Of an encoder-decoder, the encoder alone reads them (Lester et al. 2021)."""
         return {**super().sizes(model, head), "num_transformer_submodules": 1}

@@ -1,9 +1,9 @@
-"""From a trained adapter to a package that is proved to answer the same."""
+"""From a trained adapter to a package, and to other targets, that are proved to answer the same."""
 
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,8 +21,12 @@ from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.model_card import model_card
 from luthier.packaging.parity import TOLERANCE, Parity, require_parity
 from luthier.packaging.serving import ServedModel, Serving
+from luthier.packaging.sharing import folder_bytes, share_files, stored_bytes
+from luthier.packaging.targets import PACKAGE
+from luthier.packaging.targets.target import ProvenModel, Target
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.tasks import TASKS
+from luthier.tasks.calibration import UNCALIBRATED
 from luthier.tasks.head import Head
 from luthier.tasks.task import Inference, Predictions
 
@@ -102,22 +106,28 @@ def write_deployment(
 ) -> None:
     """Merges, saves the package with ``save``, loads it with ``load``, serves it with ``serve``; parity at each step.
 
+    The recipe's other targets are written and proved after it, each in a folder of its name.
+
     ``save(model, package, serving, rows)`` writes the package from the folder of a plain model and rows of a split;
     ``load(package)`` gives a function from such rows to predictions; ``serve(package)`` one from the columns that the
     package takes to answers, for as long as its server runs.
 
     Raises:
-        ParityError: the merged, packaged or served model answers otherwise than the tuned one did, on validation rows.
+        ParityError: the merged, packaged or served model, or a target, answers otherwise than the tuned one did, on
+            validation rows.
+        ModelError: a target cannot hold the model.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        parities = _package(job, Path(scratch) / "model", folder, save=save, load=load, serve=serve)
-    _finish(job, folder, parities)
+        proven, parities = _package(job, Path(scratch) / "model", folder, save=save, load=load, serve=serve)
+        beside = job.recipe.recipe.deploy.beside_package
+        written = {name: _write_target(name, target, proven, folder / name) for name, target in beside.items()}
+    _finish(job, folder, parities, written)
 
 
 def _package(
     job: Deployment, plain: Path, folder: Path, *, save: SavePackage, load: LoadPackage, serve: ServePackage
-) -> list[Parity]:
-    package, generates = folder / "package", job.head.is_language_model
+) -> tuple[ProvenModel, list[Parity]]:
+    package, card, generates = folder / "package", job.card(), job.head.is_language_model
     rows = pq.read_table(job.splits / "validation.parquet")[: GENERATED_ROWS if generates else PARITY_ROWS]
     serving = replace(job.serving, batch_size=1) if generates else job.serving
     tolerance = GENERATED_TOLERANCE if generates else TOLERANCE
@@ -131,13 +141,16 @@ def _package(
     write_servable(job.method, job.model, job.tuned, job.head, plain)
     parities = [compared("merged" if job.method.merges else "adapted", ServedModel(plain, serving).predict)]
     save(plain, package, job.serving, rows)
-    (package / CARD).write_text(job.card())
+    for place in (package, folder):
+        (place / CARD).write_text(card)
     parities.append(compared("packaged", load(package)))
     with serve(package) as ask:
         received = [answer for part in _parts(asked.rows, serving.batch_size) for answer in ask(part)]
     parities.append(require_same_answers(job.form("served"), asked, received, job.head, **same))
     KeptAnswers.of(asked, received, job.head, **same).write(folder / ANSWERS)
-    return parities
+    model = job.recipe.model_name
+    proven = ProvenModel(model, plain, serving, rows, expected, tolerance, base=job.base, tuned=job.tuned, card=card)
+    return proven, parities
 
 
 def _reference(job: Deployment, rows: pa.Table, how: Inference) -> tuple[Predictions, Asked]:
@@ -152,14 +165,27 @@ def _parts(rows: pa.Table, size: int) -> Iterator[pa.Table]:
     return (rows.slice(first, size) for first in range(0, len(rows), size))
 
 
-def _finish(job: Deployment, folder: Path, parities: list[Parity]) -> None:
-    (folder / CARD).write_text((folder / "package" / CARD).read_text())
+def _write_target(name: str, target: Target, proven: ProvenModel, folder: Path) -> dict[str, Any]:
+    log.info("writing %s", target.title)
+    folder.mkdir()
+    target.write(proven, folder)
+    if proven.serving.calibration != UNCALIBRATED:
+        (folder / "calibration.json").write_text(json.dumps(asdict(proven.serving.calibration), indent=2))
+    facts = target.prove(proven, folder)
+    return {"path": folder.name, "bytes": folder_bytes(folder), **facts}
+
+
+def _finish(job: Deployment, folder: Path, parities: list[Parity], written: Mapping[str, Mapping[str, Any]]) -> None:
+    share_files(folder)
+    package = {"path": "package", "bytes": folder_bytes(folder / "package")}
     facts = {
         "model": job.recipe.model_name,
         "merged": job.method.merges,
         "reference": job.reference,
-        "bytes": sum(path.stat().st_size for path in (folder / "package").rglob("*") if path.is_file()),
+        "bytes": package["bytes"],
+        "stored_bytes": stored_bytes(folder),
         "parity": [asdict(parity) for parity in parities],
+        "targets": {PACKAGE: package, **written},
     }
     (folder / "facts.json").write_text(json.dumps(facts, indent=2))
     for parity in parities:

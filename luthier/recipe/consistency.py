@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from luthier.methods import AnyMethod
+from luthier.packaging.targets import TARGETS
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.problems import NOTHING, Places, Problem
-from luthier.recipe.schema import BaseModelSection, EvaluationSection, TrainingSection
+from luthier.recipe.schema import BaseModelSection, DeploySection, EvaluationSection, TrainingSection
 from luthier.tasks import Task
 
 STRATIFIABLE = "single"
@@ -154,3 +155,28 @@ def method_problems(
         rule = f"contradicts method.quantization.compute_dtype, {quantization.compute_dtype}; leave it out"
         found.append(("training.precision", training.precision, rule))
     return [places.problem(*each) for each in found]
+
+
+def deploy_problems(
+    deploy: DeploySection,
+    task: Task | None,
+    label_kind: str | None,
+    method: AnyMethod,
+    base: BaseModelSection | None,
+    places: Places,
+) -> list[Problem]:
+    """Targets that no model of the task or of the method can have, and settings of targets that are not asked for."""
+    found = [
+        places.problem(f"deploy.{name}", NOTHING, f"means nothing while deploy.targets lacks {name}")
+        for name, target in TARGETS.items()
+        if name not in deploy.targets and getattr(deploy, name) != target()
+    ]
+    if task is None or label_kind not in task.label_kinds:
+        return found
+    heads = {task.head((), label_kind, encoder_decoder=both).kind for both in (False, True)}
+    public_base = base is None or base.adapter_of is None
+    for name, target in deploy.beside_package.items():
+        if rule := target.refusal(method, heads, public_base=public_base):
+            place = f"deploy.targets.{deploy.targets.index(name)}"
+            found.append(places.problem(place, name, rule))
+    return found

@@ -12,6 +12,7 @@ from luthier.recipe.consistency import (
     base_model_problems,
     data_problems,
     default_split,
+    deploy_problems,
     gate_problems,
     method_problems,
 )
@@ -19,7 +20,7 @@ from luthier.recipe.data_section import DataSection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe, TrainingSection
+from luthier.recipe.schema import BaseModelSection, DeploySection, EvaluationSection, Recipe, TrainingSection
 from luthier.recipe.search_space import SearchSpace
 from luthier.recipe.tuning_section import TuningSection
 from luthier.recipe.validation import problems_of, without_errors
@@ -58,6 +59,8 @@ class Draft:
             self.add(method_problems(method, self.training, self.base_model, self.places))
             if tuning := self._section("tuning", TuningSection):
                 self.add(SearchSpace(tuning, method, self.training, self.places).problems)
+            if deploy := self.deploy:
+                self.add(deploy_problems(deploy, self.task, self.label_kind, method, self.base_model, self.places))
 
     @property
     def data(self) -> DataSection | None:
@@ -89,6 +92,11 @@ class Draft:
     def training(self) -> TrainingSection:
         """The section without its mistakes."""
         return self._section("training", TrainingSection) or TrainingSection()
+
+    @property
+    def deploy(self) -> DeploySection | None:
+        """The section without its mistakes, if that leaves one."""
+        return self._section("deploy", DeploySection)
 
     def add(self, problems: Sequence[Problem]) -> None:
         """Adds problems of fields that have none yet."""

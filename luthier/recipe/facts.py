@@ -12,7 +12,7 @@ from luthier.recipe.data_section import DataSection
 from luthier.recipe.draft import Draft
 from luthier.recipe.problems import NOTHING, Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, TrainingSection
+from luthier.recipe.schema import BaseModelSection, DeploySection, TrainingSection
 from luthier.tasks import TASKS, Task
 from luthier.tasks.batches import longest_fitting
 
@@ -59,6 +59,8 @@ def check_recipe(path: Path, overrides: Sequence[str] = (), *, columns: ColumnsO
             draft.add(layer_problems(method, known, draft.places))
             draft.add(position_problems(method, draft.training, known, draft.places))
             draft.add(support_problems(draft.task, draft.label_kind, method, known, draft.places))
+        if (deploy := draft.deploy) and known:
+            draft.add(base_target_problems(draft.task, draft.label_kind, deploy, known, draft.places))
     return draft.resolve()
 
 
@@ -72,6 +74,7 @@ def fact_problems(
         found += layer_problems(recipe.method, model, places)
         found += position_problems(recipe.method, recipe.training, model, places)
         found += support_problems(TASKS[recipe.task], recipe.data.label_kind, recipe.method, model, places)
+        found += base_target_problems(TASKS[recipe.task], recipe.data.label_kind, recipe.deploy, model, places)
     return found
 
 
@@ -126,6 +129,21 @@ def support_problems(
     if not found.methods:
         return [places.problem("task", task.name, f"{reason}; docs/support.md lists what does")]
     return [places.problem("method.kind", method.kind, f"{reason}; use {' or '.join(found.instead)} instead")]
+
+
+def base_target_problems(
+    task: Task | None, label_kind: str | None, deploy: DeploySection, model: KnownModel, places: Places
+) -> list[Problem]:
+    """Targets that a model of the base's family cannot have."""
+    if task is None or label_kind not in task.label_kinds:
+        return []
+    head = task.head((), label_kind, encoder_decoder=model.encoder_decoder).kind
+    refused = {name: target.base_refusal(model.family, head) for name, target in deploy.beside_package.items()}
+    return [
+        places.problem(f"deploy.targets.{deploy.targets.index(name)}", name, rule)
+        for name, rule in refused.items()
+        if rule
+    ]
 
 
 def _ask(question: Callable[[Sourced], Fact | None], section: Sourced, field: str, draft: Draft) -> Fact | None:

@@ -148,7 +148,7 @@ def log_report(run: TrackedRun, report: "EvaluationReport", folder: Path) -> Non
     run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
     run.log_metrics(champion_metrics(report))
     run.set_tags({"luthier.verdict": report.verdict, **champion_tags(report)})
-    for path in sorted(folder.glob("report.*")) + sorted(folder.glob("*.png")):
+    for path in sorted(each for each in folder.iterdir() if each.name != "predictions.parquet"):
         run.log_artifact(path)
 
 

@@ -48,11 +48,15 @@ class ModelRegistry:
             log.warning("%s version %s is the champion, its run in MLflow is not marked so: %s", name, version, error)
 
     def champion(self, name: str) -> str | None:
+        return self.version_by_alias(name, CHAMPION)
+
+    def version_by_alias(self, name: str, alias: str) -> str | None:
+        """None where no version has the alias."""
         from mlflow.exceptions import MlflowException
 
         with self._answering():
             try:
-                return str(self.store.client.get_model_version_by_alias(name, CHAMPION).version)
+                return str(self.store.client.get_model_version_by_alias(name, alias).version)
             except MlflowException as error:
                 if self.store.refused(error) or error.get_http_status_code() == 404:
                     return None
@@ -82,6 +86,22 @@ class ModelRegistry:
             versions = self.store.client.search_model_versions(f"name = '{name}'", order_by=["version_number DESC"])
             tagged = (version.version for version in versions if version.tags.get(tag) == digest)
             return next((str(version) for version in tagged if self._has_files(name, version)), None)
+
+    def files(self, name: str, version: str) -> Path | str:
+        """Where a version's package lies: a folder of this machine, or a place to download it from."""
+        from mlflow.utils.file_utils import local_file_uri_to_path
+        from mlflow.utils.uri import is_local_uri
+
+        with self._answering():
+            place = self.store.client.get_model_version_download_uri(name, version)
+        return Path(local_file_uri_to_path(place)) if is_local_uri(place) else place
+
+    def download(self, place: str, into: Path) -> Path:
+        """The package of a place that ``files`` gave, as a folder in ``into``."""
+        from mlflow.artifacts import download_artifacts
+
+        with self._answering():
+            return Path(download_artifacts(artifact_uri=place, dst_path=str(into), tracking_uri=self.store.uri))
 
     def load_champion(self, name: str) -> Any:
         """The champion as an MLflow pyfunc."""

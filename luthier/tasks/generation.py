@@ -1,7 +1,8 @@
 """Texts that a model writes by itself, the likeliest token at a time."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,10 +22,33 @@ GREEDY: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Written:
+    """A text, the tokens read and written for it, and whether the model ended it by itself."""
+
+    text: str = ""
+    prompt_tokens: int = 0
+    tokens: int = 0
+    ended: bool = True
+
+
 def generated(
     model: "torch.nn.Module", tokenizer: Any, prompts: Sequence[list[int]], ends: Collection[int], how: Inference
 ) -> list[str]:
-    """What the model writes after each prompt until a token of ``ends``, without special tokens.
+    """What the model writes after each prompt until a token of ``ends``, without special tokens."""
+    return [written.text for written in written_texts(model, tokenizer, prompts, ends, how)]
+
+
+def written_texts(
+    model: "torch.nn.Module",
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    ends: Collection[int],
+    how: Inference,
+    *,
+    heard: Callable[[str], None] | None = None,
+) -> list[Written]:
+    """As ``generated``, with how each text came about; ``heard`` is told of each piece of the text of a single prompt.
 
     A prompt that leaves no room for an answer loses its beginning; an empty one has an empty answer. Batches have
     prompts of one length: padding would move what methods put before a text.
@@ -39,16 +63,53 @@ def generated(
     stops = sorted({*ends, *_ends(model)})
     settings = {**GREEDY, "max_new_tokens": new, "eos_token_id": stops, "pad_token_id": tokenizer.pad_token_id}
     read = [prompt[-room:] for prompt in prompts]
-    found = [""] * len(prompts)
+    found = [Written()] * len(prompts)
+    if heard is not None:
+        settings["streamer"] = Pieces(tokenizer, stops, heard)
     model.eval()
     for chosen in _of_one_length(read, how.batch_size):
         ids = torch.tensor([read[place] for place in chosen], device=device)
         output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
         begin = 1 if config.is_encoder_decoder else ids.shape[1]
         for place, written in zip(chosen, output[:, begin:].tolist(), strict=True):
-            said = takewhile(lambda token: token not in stops, written)
-            found[place] = tokenizer.decode(list(said), skip_special_tokens=True).strip()
+            said = list(takewhile(lambda token: token not in stops, written))
+            text = tokenizer.decode(said, skip_special_tokens=True).strip()
+            found[place] = Written(text, len(read[place]), len(said), ended=len(said) < len(written))
     return found
+
+
+class Pieces:
+    """A streamer of transformers: tells of a text while it is written, a word at a time, and of no stop token."""
+
+    def __init__(self, tokenizer: Any, stops: Collection[int], heard: Callable[[str], None]):
+        self.tokenizer, self.stops, self.heard = tokenizer, stops, heard
+        self.tokens: list[int] = []
+        self.prompted = self.stopped = False
+        self.told = ""
+
+    def put(self, value: "torch.Tensor") -> None:
+        """Takes the prompt first, then each token."""
+        if not self.prompted:
+            self.prompted = True
+            return
+        for token in value.flatten().tolist():
+            self.stopped = self.stopped or token in self.stops
+            if not self.stopped:
+                self.tokens.append(token)
+        # The last word may go on, and its first bytes may be no character yet.
+        self._tell(self._text.rpartition(" ")[0].rstrip())
+
+    def end(self) -> None:
+        self._tell(self._text)
+
+    @property
+    def _text(self) -> str:
+        return self.tokenizer.decode(self.tokens, skip_special_tokens=True).strip()
+
+    def _tell(self, text: str) -> None:
+        if len(text) > len(self.told) and text.startswith(self.told):
+            piece, self.told = text[len(self.told) :], text
+            self.heard(piece)
 
 
 def _virtual_tokens(model: Any) -> int:

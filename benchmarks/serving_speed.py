@@ -2,7 +2,7 @@
 
 python benchmarks/serving_speed.py [--rounds N] [--seconds S] [--model reviews]
 
-Serves the champion of ``--model`` where LUTHIER_HOME has one; else a package of MiniLM with a random head, made for this.
+Serves the champion of ``--model`` where LUTHIER_HOME has one; else MiniLM with a random head.
 Each request is one review. Both servers are up, one is asked at a time, and they take turns in every round.
 """
 

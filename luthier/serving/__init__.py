@@ -1,1 +1,1 @@
-"""Serving a packaged model over HTTP: batches of what is asked at once, and a swap when another version is to answer."""
+"""Serving a packaged model over HTTP: batches of what is asked at once, and a swap when the alias moves."""

@@ -128,7 +128,7 @@ def _row_schemas(service: Service) -> dict[str, Any]:
     )
     split["properties"]["index"] = {"type": "array"}
     columns = {**row, "properties": {name: {**some, "items": text} for name in inputs}}
-    forms: dict[str, dict[str, Any]] = {
+    forms: dict[str, Any] = {
         "dataframe_records": records,
         "dataframe_split": split,
         "instances": records,
@@ -174,7 +174,7 @@ def _chat_schemas(service: Service) -> dict[str, Any]:
     }
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+def _object(**properties: Any) -> dict[str, Any]:
     """An object that has all of these fields, and no other."""
     return {
         "type": "object",

@@ -58,6 +58,7 @@ class Server(litserve.LitServer):
             restart_workers=True,
         )
         self.monitor_internal = LOOK_SECONDS
+        self.listening: dict[int, Any] = {}
 
     def register_endpoints(self) -> None:
         """LitServe calls it when it is made."""
@@ -69,6 +70,23 @@ class Server(litserve.LitServer):
         self.app.add_exception_handler(HTTPException, _not_routed)
         self.app.add_middleware(Gate, settings=self.settings, token=self.token)
         self.app.add_middleware(Observed, settings=self.settings, metrics=self.metrics, paths=frozenset(routes))
+
+    def _start_server(self, *arguments: Any, **options: Any) -> dict[int, Any]:
+        self.listening = super()._start_server(*arguments, **options)
+        return self.listening
+
+    @property
+    def parts(self) -> dict[int, str]:
+        """The processes that LitServe does not start again, by name."""
+        parts = [*multiprocessing.active_children(), *self.listening.values()]
+        return {part.pid: part.name for part in parts if part.pid and part.name != "inference-worker"}
+
+    def _perform_graceful_shutdown(self, *arguments: Any, **options: Any) -> None:
+        """LitServe's watch over the model's process would report that the queues are gone."""
+        for thread in threading.enumerate():
+            if thread.name == "litserve-monitoring":
+                thread.join(timeout=1.0)
+        super()._perform_graceful_shutdown(*arguments, **options)
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
@@ -143,14 +161,14 @@ def run(folder: Path, make_log: MakeLog | None = None) -> None:
 
 def _watch_parts(server: Server, stopping: threading.Event) -> None:
     """LitServe restarts the model's process alone. Without the one that listens, or the queues, nothing works."""
-    parts: dict[int, str] = {}
+    seen: dict[int, str] = {}
     while not stopping.wait(LOOK_SECONDS):
-        alive = {child.pid: child.name for child in multiprocessing.active_children() if child.pid}
-        gone = {name for pid, name in parts.items() if pid not in alive}
+        alive = {child.pid for child in multiprocessing.active_children()}
+        gone = {name for pid, name in (seen | server.parts).items() if pid not in alive}
         if gone and not stopping.is_set():
             log.error("ended: %s", ", ".join(sorted(gone)))
             os._exit(BROKEN)
-        parts = {pid: name for pid, name in alive.items() if name != "inference-worker"}
+        seen = server.parts
     # LitServe would take an interrupt as well, and start the model's process again while it ends.
     server._shutdown_event.set()
 

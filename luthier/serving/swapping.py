@@ -59,7 +59,7 @@ class SwappingModel:
         try:
             package, model = self._loaded(target)
             self._require_same_protocol(package)
-        except Exception as error:  # noqa: BLE001 (whatever a package does, its predecessor goes on)
+        except Exception as error:
             log.exception("version %s cannot answer, version %s goes on", target.version, self.model.version)
             self._report(failures=self.state.failures + 1, failed=f"version {target.version}: {error}")
             return

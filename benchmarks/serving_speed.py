@@ -3,7 +3,7 @@
 python benchmarks/serving_speed.py [--rounds N] [--seconds S] [--model reviews]
 
 Serves the champion of ``--model`` where LUTHIER_HOME has one; else MiniLM with a random head.
-Each request is one review. Both servers are up, one is asked at a time, and they take turns in every round.
+Each request is one review. All servers are up, one is asked at a time, and they take turns in every round.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = (1, 4, 16)
 TARGET = 3.0
+OURS, ROUNDED, MLFLOW = "luthier serve", "the same, bfloat16", "mlflow models serve"
 LABELS = ("negative", "positive")
 
 
@@ -134,7 +135,7 @@ async def load(port: int, texts: list[str], clients: int, seconds: float) -> Mea
 
 
 def compare(ports: dict[str, int], texts: list[str], rounds: int, seconds: float) -> float:
-    """Prints medians by number of clients; gives the ratio at the most clients."""
+    """Prints medians by number of clients; gives the ratio of the first way to MLflow's at the most clients."""
     found: dict[tuple[str, int], list[Measured]] = {}
     for port in ports.values():
         asyncio.run(load(port, texts, 4, min(seconds, 5.0)))
@@ -144,15 +145,14 @@ def compare(ports: dict[str, int], texts: list[str], rounds: int, seconds: float
                 found.setdefault((way, clients), []).append(asyncio.run(load(port, texts, clients, seconds)))
     for clients in CLIENTS:
         for way in ports:
-            print(f"{clients:3} clients  {way:<22} {shown(found[(way, clients)])}")
-        ratios = [
-            one.requests_per_second / other.requests_per_second
-            for one, other in zip(
-                found[("luthier serve", clients)], found[("mlflow models serve", clients)], strict=True
-            )
-        ]
-        print(f"{clients:3} clients  ratio by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
-    return statistics.median(ratios)
+            ratios = ratios_of(found[(way, clients)], found[(MLFLOW, clients)])
+            by_round = "" if way == MLFLOW else "   x MLflow by round " + ", ".join(f"{ratio:.2f}" for ratio in ratios)
+            print(f"{clients:3} clients  {way:<20} {shown(found[(way, clients)])}{by_round}")
+    return statistics.median(ratios_of(found[(OURS, CLIENTS[-1])], found[(MLFLOW, CLIENTS[-1])]))
+
+
+def ratios_of(ours: list[Measured], theirs: list[Measured]) -> list[float]:
+    return [one.requests_per_second / other.requests_per_second for one, other in zip(ours, theirs, strict=True)]
 
 
 def shown(rounds: list[Measured]) -> str:
@@ -173,15 +173,18 @@ def serve_and_compare(arguments: argparse.Namespace) -> None:
     if registry.champion(arguments.model) is None:
         random_champion(arguments.model, home)
     package = ServedVersion(registry, arguments.model, home / "serving" / "packages").find().folder
-    ports = {"luthier serve": free_port(), "mlflow models serve": free_port()}
-    ours = [sys.executable, "-c", "from pipelines.cli import main; main()", "serve", arguments.model]
-    ours += ["--port", str(ports["luthier serve"])]
+    ports = {way: free_port() for way in (OURS, ROUNDED, MLFLOW)}
+    ours = [sys.executable, "-c", "from pipelines.cli import main; main()", "serve", arguments.model, "--port"]
     theirs = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "-m", package]
-    theirs += ["--host", "127.0.0.1", "--port", str(ports["mlflow models serve"])]
+    commands = {
+        OURS: [*ours, str(ports[OURS])],
+        ROUNDED: [*ours, str(ports[ROUNDED]), "--precision", "bfloat16"],
+        MLFLOW: [*theirs, "--host", "127.0.0.1", "--port", str(ports[MLFLOW])],
+    }
     servers = []
     try:
-        for (way, port), command in zip(ports.items(), (ours, theirs), strict=True):
-            servers.append(start(command, port, home / f"{way.partition(' ')[0]}.log"))
+        for way, command in commands.items():
+            servers.append(start(command, ports[way], home / f"{way.replace(' ', '-')}.log"))
         ratio = compare(ports, reviews(), arguments.rounds, arguments.seconds)
     finally:
         for server in servers:

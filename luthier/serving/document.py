@@ -1,6 +1,7 @@
 """The OpenAPI document of a server: its paths for the model's own columns, within its own limits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import permutations
 from typing import Any
 
 from luthier.serving.chat_protocol import ChatRequest
@@ -21,7 +22,7 @@ def openapi_document(service: Service, *, needs_token: bool) -> dict[str, Any]:
             "post": _asks(service, "Answers rows, as MLflow's scoring server does.", "Invocations", "Predictions")
         },
         "/try": {"post": _asks(service, "Answers one row, with the scores of all labels.", "Row", "Tried")},
-        "/ping": {"get": _tells("Whether the server is there.", {"type": "null"})},
+        "/ping": {"get": _tells("Whether the server is there.", {"type": "string"}, kind="text/plain")},
         "/health": {"get": _tells("Whether the model is there.", _of("Health"), (500, 503))},
         "/version": {"get": _tells("What answers, and since when.", _of("Version"), (500, 503))},
         "/metrics": {"get": _tells("Numbers for Prometheus.", {"type": "string"}, kind="text/plain")},
@@ -114,23 +115,20 @@ def _schemas(service: Service) -> dict[str, Any]:
 def _row_schemas(service: Service) -> dict[str, Any]:
     inputs, required, limits = service.described.inputs, service.described.required, service.limits
     text: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": limits.characters, "pattern": r"\S"}
-    row = {
-        "type": "object",
-        "properties": dict.fromkeys(inputs, text),
-        "required": list(required or inputs[:1]),
-        "additionalProperties": False,
-    }
     some = {"type": "array", "maxItems": limits.rows}
-    records = {**some, "items": _of("Row")}
-    split = _object(
-        columns={"type": "array", "items": {"enum": list(inputs)}},
-        data={**some, "items": {"type": "array", "items": text}},
+    # A conversation is all that a row needs, and so is a text that begins one.
+    needed: dict[str, Any] = (
+        {"required": list(required)} if required else {"anyOf": [{"required": [name]} for name in inputs]}
     )
-    split["properties"]["index"] = {"type": "array"}
-    columns = {**row, "properties": {name: {**some, "items": text} for name in inputs}}
+
+    def of_columns(value: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "properties": dict.fromkeys(inputs, value), "additionalProperties": False, **needed}
+
+    row, columns = of_columns(text), of_columns({**some, "items": text})
+    records = {**some, "items": _of("Row")}
     forms: dict[str, Any] = {
         "dataframe_records": records,
-        "dataframe_split": split,
+        "dataframe_split": {"anyOf": [_split(order, text, some) for order in _orders(inputs, required)]},
         "instances": records,
         "inputs": {"anyOf": [columns, records]},
     }
@@ -142,6 +140,19 @@ def _row_schemas(service: Service) -> dict[str, Any]:
         "Predictions": _object(predictions={"type": "array", "items": answer}),
         "Tried": _object(version={"type": "string"}, answer=answer, scores=scores),
     }
+
+
+def _orders(inputs: Sequence[str], required: Sequence[str]) -> list[tuple[str, ...]]:
+    """The columns of a row in any order, without any that it can do without."""
+    orders = (order for count in range(1, len(inputs) + 1) for order in permutations(inputs, count))
+    return [order for order in orders if set(required) <= set(order)]
+
+
+def _split(order: Sequence[str], text: dict[str, Any], some: dict[str, Any]) -> dict[str, Any]:
+    row = {"type": "array", "items": text, "minItems": len(order), "maxItems": len(order)}
+    split = _object(columns={"const": list(order)}, data={**some, "items": row})
+    split["properties"]["index"] = {"type": "array"}
+    return split
 
 
 def _chat_schemas(service: Service) -> dict[str, Any]:

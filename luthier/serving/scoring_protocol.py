@@ -29,7 +29,7 @@ class ScoringProtocol:
 
     async def ping(self, request: Request) -> Response:
         """The server is there."""
-        return Response("\n", media_type="application/json")
+        return Response("\n", media_type="text/plain")
 
     async def health(self, request: Request) -> Response:
         """The model is there: its process lives."""
@@ -80,7 +80,9 @@ def _split(given: Any, inputs: Sequence[str]) -> Rows:
     if not isinstance(given, dict) or not {"columns", "data"} <= given.keys() <= {"columns", "data", "index"}:
         raise Refusal(422, "dataframe_split is no object with columns and data")
     names, data = given["columns"], given["data"]
-    if not _is_list_of(names, str) or len(set(names)) != len(names):
+    if not isinstance(given.get("index", []), list):
+        raise Refusal(422, "the index of dataframe_split is no list")
+    if not _is_list_of(names, str) or len(set(names)) != len(names) or not names:
         raise Refusal(422, "the columns of dataframe_split are no list of different names")
     if not _is_list_of(data, list) or any(len(row) != len(names) for row in data):
         raise Refusal(422, "the data of dataframe_split is no list of rows with a value for each column")
@@ -103,13 +105,13 @@ def _instances(given: Any, inputs: Sequence[str]) -> Rows:
 def _inputs(given: Any, inputs: Sequence[str]) -> Rows:
     if isinstance(given, list):
         return _instances(given, inputs)
-    if not isinstance(given, dict):
+    if not isinstance(given, dict) or not given:
         raise Refusal(422, "inputs is neither an object of columns nor a list")
     columns: dict[str, Any] = {name: [texts] if isinstance(texts, str) else texts for name, texts in given.items()}
     lengths = {len(texts) if isinstance(texts, list) else -1 for texts in columns.values()}
     if len(lengths) > 1 or -1 in lengths:
         raise Refusal(422, "the columns of inputs are no lists of one length")
-    return columns, lengths.pop() if lengths else 0
+    return columns, lengths.pop()
 
 
 def _only_column(texts: list[Any], inputs: Sequence[str]) -> Rows:

@@ -60,7 +60,7 @@ class Service:
             raise Refusal(413, f"{rows} rows are more than {limits.rows}", remedy="send fewer rows at once")
         unknown = [name for name in columns if name not in self.described.inputs]
         missing = [name for name in self.described.required if name not in columns]
-        if rows and (unknown or missing):
+        if columns and (unknown or missing):
             wrong = f"reads no column {unknown[0]!r}" if unknown else f"needs the column {missing[0]!r}"
             raise Refusal(422, f"the model {wrong}", remedy=f"give {', '.join(self.described.inputs)}")
         for name, texts in columns.items():

@@ -14,6 +14,7 @@ from luthier.serving.control import Control, Target
 
 log = logging.getLogger(__name__)
 
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 # A server answers what it has begun to before it ends.
 STOP_SECONDS: Final = 40.0
 # A server that ended sooner is started again after a pause, each time a longer one.
@@ -35,8 +36,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Until SIGINT or SIGTERM; gives the exit code, which is that of a server that never answered."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _interrupt)
+        before = {number: signal.signal(number, _interrupt) for number in STOPPING}
         server = self._start()
         try:
             while True:
@@ -51,6 +51,8 @@ class Supervisor:
             return 0
         finally:
             self._stop(server)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.started = time.monotonic()
@@ -90,7 +92,7 @@ class Supervisor:
             self.control.aim_at(found)
 
     def _stop(self, server: subprocess.Popen[bytes]) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         if server.poll() is None and self.control.state is not None:
             server.terminate()

@@ -38,7 +38,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def expected(models: Registry) -> dict[str, list[list[dict[str, Any]]]]:
     found = {version: [answers(models.model(version), texts) for texts in ASKED] for version in ("1", "2")}
     for one, other in zip(*found.values(), strict=True):
-        assert all(a["probability"] != pytest.approx(b["probability"], abs=1e-3) for a, b in zip(one, other, strict=True))
+        assert all(
+            a["probability"] != pytest.approx(b["probability"], abs=1e-3) for a, b in zip(one, other, strict=True)
+        )
     return found
 
 

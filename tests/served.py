@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import requests
 import pyarrow as pa
+import requests
 
 from luthier.packaging.merging import write_servable
 from luthier.packaging.serving import ServedModel

@@ -88,7 +88,8 @@ def _asks(service: Service, summary: str, body: str, answer: str) -> dict[str, A
 def _chat() -> dict[str, Any]:
     summary = "Goes on with a conversation."
     said = _said(summary, _of("Completion"), "application/json")
-    said["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    event = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+    said["content"]["text/event-stream"] = {"schema": event}
     refusals = _refusals((404, 415, 422, 429, 500, 503, 504), "OpenAIError")
     return {"summary": summary, "requestBody": _body(_of("ChatRequest")), "responses": {"200": said, **refusals}}
 

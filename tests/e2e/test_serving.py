@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import requests
 import psutil
 import pytest
+import requests
 
 from luthier.errors import LuthierError
 from luthier.serving.package import read_package

@@ -49,3 +49,4 @@ bench: setup
 	$(BIN)/python benchmarks/naive_split.py questions
 	$(BIN)/python benchmarks/memory_estimate.py
 	$(BIN)/python benchmarks/tuning_cost.py
+	$(BIN)/python benchmarks/serving_speed.py

@@ -110,15 +110,20 @@ class ModelRegistry:
         """The folder that the registry hands back for a version; downloaded unless it lies on this machine."""
         from mlflow.artifacts import download_artifacts
 
-        with self.answering():
-            place = self.store.client.get_model_version_download_uri(name, version)
-        if place.startswith("file:"):
-            yield Path(url2pathname(urlparse(place).path))
+        if (folder := self.local_files(name, version)) is not None:
+            yield folder
             return
         with tempfile.TemporaryDirectory() as scratch:
             with self.answering():
+                place = self.store.client.get_model_version_download_uri(name, version)
                 folder = download_artifacts(artifact_uri=place, dst_path=scratch, tracking_uri=self.store.uri)
             yield Path(folder)
+
+    def local_files(self, name: str, version: str) -> Path | None:
+        """The folder of a version that lies on this machine."""
+        with self.answering():
+            place = self.store.client.get_model_version_download_uri(name, version)
+        return Path(url2pathname(urlparse(place).path)) if place.startswith("file:") else None
 
     def has_files(self, name: str, version: str) -> bool:
         """Whether a version's files are still there."""

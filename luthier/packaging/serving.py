@@ -1,7 +1,7 @@
 """Answering rows with a tuned model: the code that a package ships, and that parity asks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_servable
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
+from luthier.tasks.generation import Generated, generated
 from luthier.tasks.head import Head, HeadKind, Problem
 from luthier.tasks.language_modeling import LanguageModeling
 from luthier.tasks.task import Inference, Predictions
@@ -93,20 +94,41 @@ class ServedModel:
             DataError: a row has no text, no pair beside rows that have one, or messages that are no conversation or
                 one that the model's chat template refuses.
         """
+        return self.explained(given)[0]
+
+    def explained(self, given: pa.Table) -> tuple[pa.Table, Predictions]:
+        """``answers`` beside what they come from."""
         if not len(given):
-            return self.serving.outputs.empty_table()
+            return self.serving.outputs.empty_table(), Predictions([], [])
         rows = rows_of(given, self.serving.cleaning)
-        self._require_prompts(rows)
+        if isinstance(TASKS[self.serving.task], LanguageModeling):
+            self.prompts(rows)
         found = self.predict(rows, self.serving.inference(generated_rows=len(given)))
         pairs = zip(found.answers, found.evidence, strict=True)
         columns = [answer_columns(answer, evidence, self.serving.head) for answer, evidence in pairs]
-        return pa.Table.from_pylist(columns, schema=self.serving.outputs)
+        return pa.Table.from_pylist(columns, schema=self.serving.outputs), found
 
-    def _require_prompts(self, rows: pa.Table) -> None:
-        """Refuses what the chat template does: its answer would be empty, as if the model had nothing to say."""
+    def written(
+        self, given: pa.Table, how: Inference, *, heard: Callable[[str], None] | None = None
+    ) -> list[Generated]:
+        """The texts of ``answers``, and how each came about, of a model that writes.
+
+        Raises:
+            DataError: as ``answers`` does.
+        """
         task = TASKS[self.serving.task]
-        if not isinstance(task, LanguageModeling):
-            return
+        assert isinstance(task, LanguageModeling)
+        ends = task.ends(self.tokenizer, self.serving.head)
+        prompts = self.prompts(rows_of(given, self.serving.cleaning))
+        return generated(self.model, self.tokenizer, prompts, ends, how, heard=heard)
+
+    def prompts(self, rows: pa.Table) -> list[list[int]]:
+        """What a model that writes reads of each row.
+
+        Refuses what the chat template does: its answer would be empty, as if the model had nothing to say.
+        """
+        task = TASKS[self.serving.task]
+        assert isinstance(task, LanguageModeling)
         prompts = task.prompts(rows, self.tokenizer, self.serving.head, max_length=self.serving.max_length)
         if [] in prompts:
             number = prompts.index([])
@@ -115,6 +137,7 @@ class ServedModel:
                 received=rows["messages"][number].as_py() or rows["text"][number].as_py(),
                 remedy="let user and assistant take turns, the user first; leave a system message out",
             )
+        return prompts
 
 
 def rows_of(given: pa.Table, cleaning: InputCleaning | None = None) -> pa.Table:

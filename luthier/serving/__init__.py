@@ -1,1 +1,1 @@
-"""Serving a registered model, and what is kept of it."""
+"""Serving a packaged model over HTTP, a swap when the alias moves, and what is kept of the answers."""

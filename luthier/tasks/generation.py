@@ -1,7 +1,7 @@
 """Texts that a model writes by itself, the likeliest token at a time."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
@@ -24,16 +24,29 @@ GREEDY: Final = {
 
 @dataclass(frozen=True)
 class Generated:
-    """A text without special tokens; ``cut`` where the limit of new tokens ended it, and no end of the model's own."""
+    """A text without special tokens, and the tokens read and written for it.
 
-    text: str
+    ``cut`` says that the limit of new tokens ended it, and no end of the model's own.
+    """
+
+    text: str = ""
+    prompt_tokens: int = 0
+    tokens: int = 0
     cut: bool = False
 
 
 def generated(
-    model: "torch.nn.Module", tokenizer: Any, prompts: Sequence[list[int]], ends: Collection[int], how: Inference
+    model: "torch.nn.Module",
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    ends: Collection[int],
+    how: Inference,
+    *,
+    heard: Callable[[str], None] | None = None,
 ) -> list[Generated]:
     """What the model writes after each prompt until a token of ``ends``.
+
+    ``heard`` is told of each piece of the text of a single prompt.
 
     A prompt that leaves no room for an answer loses its beginning; an empty one has an empty answer. Batches have
     prompts of one length: padding would move what methods put before a text.
@@ -48,7 +61,9 @@ def generated(
     stops = sorted({*ends, *_ends(model)})
     settings = {**GREEDY, "max_new_tokens": new, "eos_token_id": stops, "pad_token_id": tokenizer.pad_token_id}
     read = [prompt[-room:] for prompt in prompts]
-    found = [Generated("")] * len(prompts)
+    found = [Generated()] * len(prompts)
+    if heard is not None:
+        settings["streamer"] = Pieces(tokenizer, stops, heard)
     model.eval()
     for chosen in _of_one_length(read, how.batch_size):
         ids = torch.tensor([read[place] for place in chosen], device=device)
@@ -57,8 +72,42 @@ def generated(
         for place, written in zip(chosen, output[:, begin:].tolist(), strict=True):
             said = list(takewhile(lambda token: token not in stops, written))
             text = tokenizer.decode(said, skip_special_tokens=True).strip()
-            found[place] = Generated(text, cut=len(said) == len(written))
+            found[place] = Generated(text, len(read[place]), len(said), cut=len(said) == len(written))
     return found
+
+
+class Pieces:
+    """A streamer of transformers: tells of a text while it is written, a word at a time, and of no stop token."""
+
+    def __init__(self, tokenizer: Any, stops: Collection[int], heard: Callable[[str], None]):
+        self.tokenizer, self.stops, self.heard = tokenizer, stops, heard
+        self.tokens: list[int] = []
+        self.prompted = self.stopped = False
+        self.told = ""
+
+    def put(self, value: "torch.Tensor") -> None:
+        """Takes the prompt first, then each token."""
+        if not self.prompted:
+            self.prompted = True
+            return
+        for token in value.flatten().tolist():
+            self.stopped = self.stopped or token in self.stops
+            if not self.stopped:
+                self.tokens.append(token)
+        # The last word may go on, and its first bytes may be no character yet.
+        self._tell(self._text.rpartition(" ")[0].rstrip())
+
+    def end(self) -> None:
+        self._tell(self._text)
+
+    @property
+    def _text(self) -> str:
+        return self.tokenizer.decode(self.tokens, skip_special_tokens=True).strip()
+
+    def _tell(self, text: str) -> None:
+        if len(text) > len(self.told) and text.startswith(self.told):
+            piece, self.told = text[len(self.told) :], text
+            self.heard(piece)
 
 
 def _virtual_tokens(model: Any) -> int:

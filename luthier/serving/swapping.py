@@ -1,0 +1,96 @@
+"""The model that answers, and its successor, loaded beside it while it goes on."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from luthier.errors import LuthierError
+from luthier.serving.answering import AnsweringModel, Tell
+from luthier.serving.control import Control, State, Target
+from luthier.serving.job import Answer, Job, Refused
+from luthier.serving.package import Package, read_package
+from luthier.serving.prediction_log import PredictionLog
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.2
+TRIED: Final = Job("tried", {}, 1)
+
+
+class SwappingModel:
+    """Answers with the newest version that could be loaded. A batch is answered by one version, whole."""
+
+    def __init__(self, control: Control, prediction_log: PredictionLog | None = None):
+        self.control, self.log = control, prediction_log
+        self.seen = control.target_changed
+        self.package, self.model = self._loaded(control.target)
+        self.state = State(self.model.version, _now(), os.getpid())
+        before = control.state
+        if before is not None:
+            since = before.since if before.version == self.model.version else self.state.since
+            self.state = replace(before, version=self.model.version, since=since, process=os.getpid())
+            self.state = replace(self.state, starts=before.starts + 1)
+        control.report(self.state)
+        log.info("version %s answers, in process %d", self.model.version, self.state.process)
+
+    def watch(self) -> None:
+        """Follows the target, from a thread of its own, as long as the process lives."""
+        threading.Thread(target=self._follow, name="swapping", daemon=True).start()
+
+    def answer(self, jobs: Sequence[Job], tell: Tell) -> list[Answer | Refused]:
+        return self.model.answer(jobs, tell)
+
+    def _follow(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            if self.control.target_changed != self.seen:
+                self.seen = self.control.target_changed
+                self.swap(self.control.target)
+
+    def swap(self, target: Target) -> None:
+        """Loads the target and lets it answer from the next batch on; where that fails, all stays as it is."""
+        if target.version == self.model.version:
+            return
+        try:
+            package, model = self._loaded(target)
+            self._require_same_protocol(package)
+        except Exception as error:
+            log.exception("version %s cannot answer, version %s goes on", target.version, self.model.version)
+            self._report(failures=self.state.failures + 1, failed=f"version {target.version}: {error}")
+            return
+        before, self.model = self.model.version, model
+        self._report(version=target.version, since=_now(), swaps=self.state.swaps + 1)
+        log.info("version %s answers now, before it version %s", target.version, before)
+
+    def _report(self, **changes: int | str) -> None:
+        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+        self.control.report(self.state)
+
+    def _loaded(self, target: Target) -> tuple[Package, AnsweringModel]:
+        """The model, which has answered once."""
+        package = read_package(Path(target.folder))
+        model = AnsweringModel(package.load(), target.version)
+        texts = [name for name in package.required if name != "messages"] or ["text"]
+        (answer,) = model.answer([replace(TRIED, columns={name: ["good"] for name in texts})], lambda job, piece: None)
+        if isinstance(answer, Refused):
+            raise LuthierError("the model does not answer", where=target.folder, received=answer.message)
+        model.log = self.log
+        return package, model
+
+    def _require_same_protocol(self, package: Package) -> None:
+        if (package.task, package.inputs) != (self.package.task, self.package.inputs):
+            raise LuthierError(
+                "the version is asked otherwise than the one that answers",
+                received=f"{package.task} of {', '.join(package.inputs)}",
+                remedy="start the server again",
+            )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from luthier.errors import DataError
 from luthier.packaging.serving import INPUTS, ServedModel
 from luthier.serving.job import Answer, Batch, Job, Piece, Refused, Writing
+from luthier.serving.prediction_log import PredictionLog
 from luthier.tasks.task import Predictions
 
 # What has a score for each label.

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from luthier.evaluation.aspects import changed_rows, examined
+from luthier.evaluation.baselines import untuned_features
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import Champion, compare_with_champion
 from luthier.evaluation.champion_comparison import ChampionComparison
@@ -98,7 +99,8 @@ def examination(job: Assessment) -> Examination:
     train, how = job.rows("train"), job.inference
     found = ask(job)
     log.info("predicting with the baselines")
-    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how)
+    features = untuned_features(job.model, how.max_length)
+    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how, features)
     return Examination(
         test=replace(found.test, baselines=job.task.baselines(inputs)),
         validation=found.validation,
@@ -111,6 +113,8 @@ def examination(job: Assessment) -> Examination:
         uncalibrated=found.uncalibrated,
         asked=found.asked,
         reads=job.reads,
+        method=job.method,
+        features=features,
     )
 
 

@@ -6,6 +6,7 @@ Outputs are probabilities (rows x labels), or numbers (rows x 1).
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from luthier.errors import DataError
-from luthier.models.features import mean_pooled
+from luthier.models.features import RememberedFeatures
 from luthier.tasks.head import Head
 from luthier.tasks.task import BaselineInputs
 from luthier.training.compute import fast_bfloat16
@@ -37,14 +38,31 @@ def classification_baselines(
     """The outputs of each baseline on the test rows, by name."""
     log.info("scoring the baselines")
     head, targets = given.head, np.asarray(train_targets)
-    dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
-    features = mean_pooled(given.model, [*train_texts, *test_texts], dtype=dtype, max_length=given.how.max_length)
     constant = "mean" if head.problem == "regression" else "majority"
     return {
         constant: majority(targets, len(test_texts), head),
         "tf-idf": tfidf(train_texts, targets, test_texts, head),
-        "untuned base": linear_probe(features[: len(train_texts)], targets, features[len(train_texts) :], head),
+        "untuned base": probe_outputs(given, train_texts, test_texts, targets),
     }
+
+
+def probe_outputs(
+    given: BaselineInputs,
+    train_texts: Sequence[str],
+    test_texts: Sequence[str],
+    train_targets: Sequence[Any] | np.ndarray,
+) -> np.ndarray:
+    """The outputs of ``linear_probe`` on the features of the model that is not tuned yet."""
+    remembered = given.features or untuned_features(given.model, given.how.max_length)
+    features = remembered.of([*train_texts, *test_texts])
+    train, test = features[: len(train_texts)], features[len(train_texts) :]
+    return linear_probe(train, np.asarray(train_targets), test, given.head)
+
+
+def untuned_features(model: Path, max_length: int) -> RememberedFeatures:
+    """Features of the model in the folder ``model``, in the arithmetic that is fast here."""
+    dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
+    return RememberedFeatures(model, dtype=dtype, max_length=max_length)
 
 
 def majority(targets: np.ndarray, rows: int, head: Head) -> np.ndarray:

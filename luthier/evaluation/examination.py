@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -13,6 +14,9 @@ from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.tasks.task import Inference, Predictions
 
+if TYPE_CHECKING:
+    from luthier.models.features import RememberedFeatures
+
 
 @dataclass(frozen=True)
 class Examination:
@@ -21,7 +25,7 @@ class Examination:
     ``test`` and ``validation`` have answers as served; ``uncalibrated`` are those before ``calibration``, by split.
     ``train`` are the training rows, ``history`` the training's log, ``model`` the folder of the untuned model.
     ``asked`` are answers to changed test rows, by the aspect that asked for them. ``reads`` says who read these test
-    rows before.
+    rows before, ``method`` how the model was tuned. ``features`` are the untuned model's, where it has some.
     """
 
     test: Evaluated
@@ -35,6 +39,8 @@ class Examination:
     uncalibrated: Mapping[str, Predictions] = field(default_factory=dict)
     asked: Mapping[str, Predictions] = field(default_factory=dict)
     reads: TestReads = NEVER_READ
+    method: Any = None
+    features: "RememberedFeatures | None" = None
 
     @property
     def confidence(self) -> float:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from luthier.errors import LuthierError
 from luthier.evaluation.aspects import UNEXAMINED, Aspects
 from luthier.evaluation.champion_comparison import ChampionComparison
+from luthier.evaluation.diagnosis.handing_on import write_for_tuning
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examples import Examples, chosen_examples
 from luthier.evaluation.gate import NOT_TUNABLE, Condition, conditions
@@ -215,6 +216,8 @@ def write_report(report: EvaluationReport, history: History, folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(report), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text, encoding="utf-8")
+    diagnosis = report.aspects.diagnosis
+    write_for_tuning(diagnosis.for_tuning if diagnosis else (), folder)
     (folder / "report.html").write_text(render_page(report, history), encoding="utf-8")
     pictures = {"curves": curves_picture(report, history, "png"), "scores": scores_picture(report, "png")}
     if report.confusion:

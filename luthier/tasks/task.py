@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import torch
 
+    from luthier.models.features import RememberedFeatures
+
 # A place without a label; transformers and torch know it by this number.
 IGNORED: Final = -100
 
@@ -58,13 +60,17 @@ class Predictions:
 
 @dataclass(frozen=True)
 class BaselineInputs:
-    """What baselines may learn from, the rows they answer, and the folder of the model that is not tuned yet."""
+    """What baselines may learn from, the rows they answer, and the folder of the model that is not tuned yet.
+
+    ``features`` are that model's, where more than one baseline or probe asks for them.
+    """
 
     train: "pa.Table"
     test: "pa.Table"
     head: Head
     model: Path
     how: Inference
+    features: "RememberedFeatures | None" = None
 
 
 class Task(ABC):
@@ -153,3 +159,7 @@ class Task(ABC):
     @abstractmethod
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
         """What a fine-tuned model has to beat on the test rows, by name."""
+
+    def probe(self, given: BaselineInputs) -> Predictions | None:
+        """What a linear model on the untuned base's frozen features answers; None where the task has no such probe."""
+        return None

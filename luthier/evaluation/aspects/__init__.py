@@ -13,7 +13,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from luthier.errors import LuthierError
-from luthier.evaluation.aspects import seeds
+from luthier.evaluation.aspects import diagnosis, seeds
+from luthier.evaluation.aspects.diagnosis import Diagnosis
 from luthier.evaluation.aspects.seeds import SeedSpread
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
@@ -30,6 +31,7 @@ class Aspects:
     """What was found, in the order of the page; ``impossible`` says why an aspect is not there that should be."""
 
     seeds: SeedSpread | None = None
+    diagnosis: Diagnosis | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
     def found(self) -> dict[str, Any]:
@@ -41,12 +43,15 @@ class Aspects:
 UNEXAMINED: Final = Aspects()
 NAMES: Final = tuple(place.name for place in fields(Aspects) if place.name != "impossible")
 
-EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {"seeds": seeds.examine}
+EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
+    "seeds": seeds.examine,
+    "diagnosis": diagnosis.examine,
+}
 
 # Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
 CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {}
 
-PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {}
+PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {"diagnosis": diagnosis.pictures}
 
 
 def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:

@@ -1,4 +1,4 @@
-"""What the newest report hands on to the next round of tuning: findings on training and validation rows, no test score."""
+"""What the newest report hands on to the next round of tuning: findings without a test row."""
 
 import dagster as dg
 

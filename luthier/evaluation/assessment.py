@@ -182,6 +182,8 @@ def answers_table(test: Evaluated) -> pa.Table:
     found = test.predictions
     columns = {
         "row": test.rows["row"],
+        "text": test.rows["text"],
+        "pair": test.rows["pair"],
         "label": _json(test.rows["label"].to_pylist()),
         "answer": _json(found.answers),
         "evidence": pa.array([numbers.ravel() for numbers in found.evidence], pa.list_(pa.float32())),

@@ -1,6 +1,5 @@
 """The model card: Markdown with the YAML front matter that Hugging Face defines for model cards."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from luthier.evaluation.markdown_text import escaped
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.wording import (
     baseline_sentence,
@@ -66,7 +66,6 @@ LIMITS = {
     "Prompt and answer together are cut after {length} tokens.",
     "summarization": "A summary may say what the text does not. Texts are cut after {length} tokens.",
 }
-SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
 def model_card(
@@ -109,12 +108,6 @@ def model_card(
     )
     matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
     return f"---\n{matter}---\n\n{body}"
-
-
-def escaped(text: str) -> str:
-    """``text`` as one line that Markdown, and the HTML in it, shows as it is."""
-    line = SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", text))
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _limit(report: EvaluationReport, length: int) -> str:

@@ -27,8 +27,8 @@ DIVERGENCE_SAID = ("is nan", "is inf", "stayed above", "diverge")
 @dataclass(frozen=True)
 class Round:
     """A finished round. ``values`` are what the recipe's own training uses, by dotted field; ``allows`` says whether a
-    field may have a value. ``diagnoses`` are the findings of the newest report that rest on training and validation rows
-    alone, by kind, each with its evidence.
+    field may have a value. ``diagnoses`` are the newest report's findings without a test row, by kind, each with its
+    evidence.
     """
 
     space: tuple[Dimension, ...]
@@ -100,9 +100,8 @@ def longer_trainings(found: Round) -> Iterator[Change]:
     if not found.allows(EPOCHS, 2.0 * most):
         return
     longer = searched.including(2.0 * most) if searched else Dimension(EPOCHS, choices=(most, 2.0 * most))
-    said = found.said("underfitting")
-    if enough:
-        said = f"{len(unfinished)} of the best {len(found.best)} trials were still learning when they ended"
+    trials = f"{len(unfinished)} of the best {len(found.best)} trials were still learning when they ended"
+    said = trials if enough else found.said("underfitting")
     yield Change(longer, f"{said}: up to {2 * most:g} epochs may be tried")
 
 
@@ -134,7 +133,9 @@ def smoother_labels(found: Round) -> Iterator[Change]:
     own = found.values.get(SMOOTHING, 0.0)
     choices = tuple(value for value in dict.fromkeys((own, 0.05, 0.1)) if found.allows(SMOOTHING, value))
     if len(choices) > 1:
-        yield Change(Dimension(SMOOTHING, choices=choices), f"{found.said('noisy labels')}: label smoothing is searched")
+        yield Change(
+            Dimension(SMOOTHING, choices=choices), f"{found.said('noisy labels')}: label smoothing is searched"
+        )
 
 
 def wider_edges(found: Round) -> Iterator[Change]:

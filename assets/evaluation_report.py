@@ -208,6 +208,7 @@ def described(
 
     ``further`` is what the run and the loop's earlier rounds add.
     """
+    from luthier.evaluation.markdown import report_markdown
     from luthier.evaluation.wording import champion_sentence, verdict_sentence
 
     rows = [
@@ -216,6 +217,7 @@ def described(
     ]
     metadata = {
         "verdict": report.verdict,
+        "in short": dg.MetadataValue.md(report_markdown(report, short=True)),
         "summary": verdict_sentence(report),
         "test split read": report.reads.number,
         "champion": champion_sentence(report) or "no other model is the champion",

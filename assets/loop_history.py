@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 # Evaluations that are looked through; older ones have no say.
 MOST = 200
 ROUND, DATA, VALIDATION = "round", "data", "validation score"
+NEXT, UNTUNABLE = "what next", "no tuning mends"
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """One evaluation. ``round`` 0 is a training before any tuning; ``validation`` is the score of its best checkpoint.
 
-    ``event`` is the number of Dagster's record, which no other evaluation has.
+    ``event`` is the number of Dagster's record, which no other evaluation has. ``following`` says what should be done
+    next, ``untunable`` what it falls short of where no hyperparameter changes it.
     """
 
     event: int
@@ -32,6 +34,8 @@ class Evaluation:
     validation: float
     verdict: str
     summary: str
+    following: str | None = None
+    untunable: str | None = None
 
     @classmethod
     def read(cls, record: dg.EventLogRecord) -> "Evaluation | None":
@@ -51,6 +55,8 @@ class Evaluation:
             validation=found[VALIDATION],
             verdict=found["verdict"],
             summary=found["summary"],
+            following=found.get(NEXT),
+            untunable=found.get(UNTUNABLE),
         )
 
 
@@ -68,12 +74,21 @@ def loop_metadata(
 
     ``data`` is the digest of the splits, on which the rounds are counted.
     """
+    from luthier.evaluation.next_step import next_step_sentence, untunable_sentence
     from luthier.evaluation.wording import verdict_sentence
 
     before = [each for each in evaluations(context.instance, context.partition_key) if each.data == data]
     rows = [_row(each.round, each.moment, each.validation, each.summary) for each in before]
     now = _row(number, datetime.now().timestamp(), score, verdict_sentence(report))
-    return {ROUND: number, DATA: data, VALIDATION: score, "verdicts": table([*rows, now])}
+    stuck = report.verdict == "short" and not report.can_be_tuned
+    return {
+        ROUND: number,
+        DATA: data,
+        VALIDATION: score,
+        NEXT: next_step_sentence(report),
+        **({UNTUNABLE: untunable_sentence(report)} if stuck else {}),
+        "verdicts": table([*rows, now]),
+    }
 
 
 def _row(number: int, moment: float, validation: float, summary: str) -> dict[str, Any]:

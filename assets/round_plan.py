@@ -162,9 +162,13 @@ def plan_round(
     base_model: Artifact,
     quantized_model: Artifact,
     artifacts: ArtifactStore,
+    diagnoses: Mapping[str, str] | None = None,
 ) -> RoundPlan:
-    """The first round searches what the recipe says, a later one what the rounds before it taught."""
-    space, revisions = space_of(resolved, before, base_model)
+    """The first round searches what the recipe says, a later one what the rounds before it taught.
+
+    ``diagnoses`` are what the newest report found on training and validation rows, which counts in both.
+    """
+    space, revisions = space_of(resolved, before, base_model, diagnoses or {})
     space = tuple(dimension.including(own_value(resolved, dimension.field)) for dimension in space)
     return RoundPlan(
         resolved, number, setting, before, space, revisions, cleaned_splits, base_model, quantized_model, artifacts
@@ -178,26 +182,25 @@ def own_value(resolved: ResolvedRecipe, field: str) -> Any:
 
 
 def space_of(
-    resolved: ResolvedRecipe, before: Sequence[FinishedStudy], base_model: Artifact
+    resolved: ResolvedRecipe, before: Sequence[FinishedStudy], base_model: Artifact, diagnoses: Mapping[str, str]
 ) -> "tuple[tuple[Dimension, ...], tuple[str, ...]]":
-    """The space, and why it differs from that of the round before."""
+    """The space, and why it differs from that of the round before, or from the recipe's."""
     from luthier.recipe.search_space import SearchSpace, refusal
-    from luthier.tuning.revision import Round, revised
+    from luthier.tasks.metric import METRICS
+    from luthier.tuning.revision import BY_REPORT, RULES, Round, revised
 
     recipe = resolved.recipe
-    if before:
-        last = before[-1].result
-        finished = Round(
-            space=last.space,
-            trials=last.trials,
-            higher_is_better=last.higher_is_better,
-            values=resolved.flat(),
-            allows=lambda field, value: refusal(recipe.method, recipe.training, field, value) is None,
-        )
-        space, reasons = revised(finished)
-    else:
-        declared = SearchSpace(recipe.tuning, recipe.method, recipe.training, resolved.places)
-        space, reasons = declared.dimensions, ()
+    last = before[-1].result if before else None
+    declared = SearchSpace(recipe.tuning, recipe.method, recipe.training, resolved.places)
+    known = Round(
+        space=last.space if last else declared.dimensions,
+        trials=last.trials if last else (),
+        higher_is_better=last.higher_is_better if last else METRICS[recipe.evaluation.metric].higher_is_better,
+        values=resolved.flat(),
+        allows=lambda field, value: refusal(recipe.method, recipe.training, field, value) is None,
+        diagnoses=diagnoses,
+    )
+    space, reasons = revised(known, RULES if last else BY_REPORT)
     fitting, left_out = without_misfits(space, resolved, base_model)
     return fitting, (*reasons, *left_out)
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.materialization import materialized, mistakes_explained
 from assets.partitions import recipe_partitions
+from assets.report_findings import report_findings
 from assets.round_plan import RoundPlan, plan_round
 from assets.round_starts import starts_of
 from assets.studies import DATA_TAG, ROUND_TAG, finished_studies, round_of, setting_of
@@ -44,7 +45,10 @@ def tuning_study(
         finished = finished_studies(context.instance, resolved.name, setting, artifacts)
         number = round_of(context) or len(finished) + 1
         before = [study for study in finished if study.result.round < number]
-        plan = plan_round(resolved, number, setting, before, cleaned_splits, base_model, quantized_model, artifacts)
+        found = report_findings(context.instance, resolved.name, cleaned_splits, artifacts)
+        plan = plan_round(
+            resolved, number, setting, before, cleaned_splits, base_model, quantized_model, artifacts, found
+        )
         # Of a run that a person launched: it counts as one that the sensor did.
         context.instance.add_run_tags(context.run_id, {ROUND_TAG: str(number), DATA_TAG: cleaned_splits.digest})
         context.log.info(f"round {number}: study {plan.study}")

@@ -153,20 +153,37 @@ def _require_success(ended: "Launch") -> None:
 
 
 @app.command()
-def report(recipe: RecipeName, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Say what the newest run of a recipe came to."""
+def report(
+    recipe: RecipeName,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="The whole report as Markdown.")] = False,
+    opened: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    versus: Annotated[
+        str | None, typer.Option("--versus", metavar="OTHER", help="A recipe, a report's digest, or champion.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With --versus: where the page is written.")] = None,
+) -> None:
+    """Say what the newest run of a recipe came to, or how it stands beside another."""
     import dagster as dg
 
+    from pipelines.report_command import open_page, show_versus
     from pipelines.results import newest_result
     from pipelines.summary import print_result
 
     resolved = _book().get(recipe)
     with dg.DagsterInstance.get() as instance:
+        if versus is not None:
+            show_versus(resolved, versus, instance, _artifacts(), console, as_json=as_json, out=out, opened=opened)
+            return
         result = newest_result(recipe, instance, _artifacts())
     if as_json:
         print(json.dumps(result.as_json(), indent=2))
+    elif as_markdown:
+        print(result.as_markdown(), end="")
     else:
         print_result(resolved, result, console)
+    if opened:
+        open_page(result.page, console, silent=as_json or as_markdown)
 
 
 @app.command()

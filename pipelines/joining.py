@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.report_findings import report_findings
 from assets.round_plan import RoundPlan, plan_round
 from assets.round_starts import starts_of
 from assets.studies import ROUND_TAG, finished_studies, setting_of
@@ -55,7 +56,8 @@ def plan_of(
     setting, number = setting_of(resolved, splits, base), int(run.tags[ROUND_TAG])
     finished = finished_studies(instance, recipe, setting, artifacts)
     before = [study for study in finished if study.result.round < number]
-    return plan_round(resolved, number, setting, before, splits, base, quantized, artifacts)
+    found = report_findings(instance, recipe, splits, artifacts)
+    return plan_round(resolved, number, setting, before, splits, base, quantized, artifacts, found)
 
 
 def _materialized(asset: str, recipe: str, instance: dg.DagsterInstance, artifacts: ArtifactStore) -> Artifact:

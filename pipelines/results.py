@@ -38,6 +38,12 @@ class Result:
             model_version=self.model_version,
         )
 
+    def as_markdown(self) -> str:
+        """What ``luthier report --markdown`` prints."""
+        from luthier.evaluation.markdown import report_markdown
+
+        return report_markdown(self.report)
+
 
 def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: ArtifactStore) -> Result:
     """The newest evaluation that Dagster recorded for the recipe.

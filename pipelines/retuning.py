@@ -80,7 +80,13 @@ def decide(resolved: ResolvedRecipe, instance: dg.DagsterInstance) -> Decision |
         return "the newest report is of a run with values given at launch, which is nobody's recipe"
     metric = METRICS[resolved.recipe.evaluation.metric]
     tried = attempts(instance, name, [each for each in found if each.data == newest.data])
-    step = next_step(tuning, tried, met=newest.verdict == "met", higher_is_better=metric.higher_is_better)
+    step = next_step(
+        tuning,
+        tried,
+        met=newest.verdict == "met",
+        higher_is_better=metric.higher_is_better,
+        untunable=newest.untunable,
+    )
     others = [each for each in found if each.data != newest.data]
     begun = bool(others) and others[-1].verdict != "met" and others[-1].round > 0
     return Decision(newest, step, others[-1] if begun else None)
@@ -124,6 +130,7 @@ def record_end(recipe: str, report: Evaluation, step: Step, instance: dg.Dagster
     unremarkable = step.end == "target met" and report.round == 0
     if step.end == "not automatic" or unremarkable or is_recorded(recipe, report, instance):
         return
+    following = report.following if step.end not in ("target met", "data changed") else None
     with tracking.parent(report.run_id, recipe) as parent:
         parent.set_tags({"luthier.loop": step.end, "luthier.loop_because": step.because})
     instance.report_runless_asset_event(
@@ -132,7 +139,7 @@ def record_end(recipe: str, report: Evaluation, step: Step, instance: dg.Dagster
             partition=recipe,
             metadata={
                 "loop ended": str(step.end),
-                "summary": f"{step.because} {report.summary}",
+                "summary": " ".join(filter(None, [step.because, report.summary, following])),
                 "report": report.report,
                 "report event": report.event,
             },

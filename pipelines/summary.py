@@ -33,6 +33,7 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
 
 def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
     """The verdict, the scores beside the baselines, what was registered and where the report lies."""
+    from luthier.evaluation.next_step import next_step_sentence
     from luthier.evaluation.wording import (
         champion_sentence,
         reads_sentence,
@@ -53,8 +54,9 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     console.print(table)
     for sentence in filter(None, [*scope_sentences(report), champion_sentence(report), reads_sentence(report)]):
         console.print(sentence, highlight=False, markup=False)
+    console.print(f"\nNext      {next_step_sentence(report)}", highlight=False, markup=False)
     trained = f"{report.trainable_parameters:,} parameters"
-    console.print(f"\nTrained   {trained} on {report.rows['train']:,} rows", highlight=False)
+    console.print(f"Trained   {trained} on {report.rows['train']:,} rows", highlight=False)
     registered = f"{resolved.model_name} version {result.model_version}, alias {result.model_alias}"
     console.print(f"Model     {registered if result.model_version else 'not deployed'}", highlight=False)
     console.print(f"Report    {result.page}", highlight=False)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from luthier.evaluation.aspects import changed_rows, examined, tables
+from luthier.evaluation.baselines import untuned_features
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.evaluated import Evaluated
@@ -102,7 +103,8 @@ def examination(job: Assessment) -> Examination:
     train, how = job.rows("train"), job.inference
     found = ask(job)
     log.info("predicting with the baselines")
-    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how)
+    features = untuned_features(job.model, how.max_length)
+    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how, features)
     return Examination(
         test=replace(found.test, baselines=job.task.baselines(inputs)),
         validation=found.validation,
@@ -115,7 +117,8 @@ def examination(job: Assessment) -> Examination:
         uncalibrated=found.uncalibrated,
         asked=found.asked,
         reads=job.reads,
-        baseline_inputs=inputs,
+        method=job.method,
+        features=features,
     )
 
 
@@ -184,6 +187,8 @@ def answers_table(test: Evaluated) -> pa.Table:
     found = test.predictions
     columns = {
         "row": test.rows["row"],
+        "text": test.rows["text"],
+        "pair": test.rows["pair"],
         "label": _json(test.rows["label"].to_pylist()),
         "answer": _json(found.answers),
         "evidence": pa.array([numbers.ravel() for numbers in found.evidence], pa.list_(pa.float32())),

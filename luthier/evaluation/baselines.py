@@ -6,6 +6,7 @@ Outputs are probabilities (rows x labels), or numbers (rows x 1).
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from luthier.errors import DataError
-from luthier.models.features import mean_pooled
+from luthier.models.features import RememberedFeatures
 from luthier.tasks.head import Head
 from luthier.tasks.task import BaselineInputs
-from luthier.tasks.text_classification import texts_of
 from luthier.training.compute import fast_bfloat16
 
 log = logging.getLogger(__name__)
@@ -42,16 +42,27 @@ def classification_baselines(
     return {
         constant: majority(targets, len(test_texts), head),
         "tf-idf": tfidf(train_texts, targets, test_texts, head),
-        "untuned base": linear_probe(given.features[0], targets, given.features[1], head),
+        "untuned base": probe_outputs(given, train_texts, test_texts, targets),
     }
 
 
-def frozen_features(given: BaselineInputs) -> tuple[np.ndarray, np.ndarray]:
-    """Those of the train and the test rows (rows x hidden size), from the model that is not tuned."""
+def probe_outputs(
+    given: BaselineInputs,
+    train_texts: Sequence[str],
+    test_texts: Sequence[str],
+    train_targets: Sequence[Any] | np.ndarray,
+) -> np.ndarray:
+    """The outputs of ``linear_probe`` on the features of the model that is not tuned yet."""
+    remembered = given.features or untuned_features(given.model, given.how.max_length)
+    features = remembered.of([*train_texts, *test_texts])
+    train, test = features[: len(train_texts)], features[len(train_texts) :]
+    return linear_probe(train, np.asarray(train_targets), test, given.head)
+
+
+def untuned_features(model: Path, max_length: int) -> RememberedFeatures:
+    """Features of the model in the folder ``model``, in the arithmetic that is fast here."""
     dtype = torch.bfloat16 if fast_bfloat16("cpu") else torch.float32
-    texts = [*texts_of(given.train), *texts_of(given.test)]
-    features = mean_pooled(given.model, texts, dtype=dtype, max_length=given.how.max_length)
-    return features[: len(given.train)], features[len(given.train) :]
+    return RememberedFeatures(model, dtype=dtype, max_length=max_length)
 
 
 def majority(targets: np.ndarray, rows: int, head: Head) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -12,7 +13,10 @@ from luthier.evaluation.plots import History
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
-from luthier.tasks.task import BaselineInputs, Inference, Predictions
+from luthier.tasks.task import Inference, Predictions
+
+if TYPE_CHECKING:
+    from luthier.models.features import RememberedFeatures
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Examination:
     ``test`` and ``validation`` have answers as served; ``uncalibrated`` are those before ``calibration``, by split.
     ``train`` are the training rows, ``history`` the training's log, ``model`` the folder of the untuned model.
     ``asked`` are answers to changed test rows, by the aspect that asked for them. ``reads`` says who read these test
-    rows before. ``champion`` are the registered champion's answers, where there is another one that was asked.
-    ``baseline_inputs`` has the untuned model's features of the train and the test rows.
+    rows before, ``method`` how the model was tuned. ``features`` are the untuned model's, where it has some.
+    ``champion`` are the registered champion's answers, where there is another one that was asked.
     """
 
     test: Evaluated
@@ -38,7 +42,8 @@ class Examination:
     asked: Mapping[str, Predictions] = field(default_factory=dict)
     reads: TestReads = NEVER_READ
     champion: ChampionAnswers | None = None
-    baseline_inputs: BaselineInputs | None = None
+    method: Any = None
+    features: "RememberedFeatures | None" = None
 
     @property
     def confidence(self) -> float:

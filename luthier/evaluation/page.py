@@ -8,6 +8,8 @@ import jinja2
 from markupsafe import Markup
 
 from luthier.evaluation.aspects import pictures
+from luthier.evaluation.next_step import next_step_sentence
+from luthier.evaluation.outline import QUESTIONS, asked_conditions, certainty_sentence, placed, read_sentence
 from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
 from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import (
@@ -16,7 +18,6 @@ from luthier.evaluation.wording import (
     examples_sentence,
     interval_sentence,
     metric_name,
-    reads_sentence,
     scope_sentences,
     score_texts,
     shortened,
@@ -32,7 +33,7 @@ PIXELS_PER_POINT = 100 / 72
 
 
 def render_page(report: "EvaluationReport", history: History) -> str:
-    """The page, top-down: verdict, scores beside the baselines, curves, labels, examples, provenance."""
+    """The page: good enough, better than what we have, where it fails, how sure that is, what next, how it was made."""
     environment = page_environment(ASPECTS)
     environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
     status, _, sentence = verdict_sentence(report).partition(": ")
@@ -48,8 +49,13 @@ def render_page(report: "EvaluationReport", history: History) -> str:
         curves=inline_svg(curves_picture(report, history)),
         confusion=confusion and inline_svg(confusion),
         examples=examples_sentence(report.examples),
-        reads=reads_sentence(report),
-        aspects=report.aspects.found(),
+        following=next_step_sentence(report),
+        questions=QUESTIONS,
+        conditions=list(asked_conditions(report)),
+        read=read_sentence(report),
+        certainty=certainty_sentence(report),
+        aspects=placed(report),
+        impossible=report.aspects.impossible,
         pictures={
             aspect: {name: inline_svg(draw("svg")) for name, draw in drawn.items()}
             for aspect, drawn in pictures(report.aspects).items()

@@ -13,10 +13,13 @@ from pydantic import TypeAdapter
 from luthier.errors import LuthierError
 from luthier.evaluation.aspects import UNEXAMINED, Aspects
 from luthier.evaluation.champion_comparison import ChampionComparison
+from luthier.evaluation.diagnosis.handing_on import write_for_tuning
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examples import Examples, chosen_examples
 from luthier.evaluation.gate import NOT_TUNABLE, Condition, conditions
 from luthier.evaluation.labels import ClassScores, class_scores, confusion
+from luthier.evaluation.markdown import report_markdown
+from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
 from luthier.evaluation.plots import History, confusion_matrix
 from luthier.evaluation.scores import Score, score
@@ -196,6 +199,10 @@ def report_json(
         "champion": asdict(report.champion) if report.champion else None,
         "gate": [asdict(condition) for condition in report.gate],
         "reads": report.reads.number,
+        "next": next_step_sentence(report),
+        "findings": [asdict(finding) for finding in report.aspects.diagnosis.findings]
+        if report.aspects.diagnosis
+        else [],
         "rows": {name: report.rows[name] for name in ("train", "validation", "test", "rejected")},
         "scored_rows": report.scored_rows,
         "unscored": report.unscored,
@@ -208,14 +215,17 @@ def report_json(
 
 
 def write_report(report: EvaluationReport, history: History, folder: Path) -> None:
-    """Writes report.json, report.html (one file that loads nothing) and its pictures as PNG.
+    """Writes report.json, report.html (one file that loads nothing), report.md, and pictures as PNG.
 
     They are curves.png, scores.png and, where a row has one label, confusion.png.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(report), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text, encoding="utf-8")
+    diagnosis = report.aspects.diagnosis
+    write_for_tuning(diagnosis.for_tuning if diagnosis else (), folder)
     (folder / "report.html").write_text(render_page(report, history), encoding="utf-8")
+    (folder / "report.md").write_text(report_markdown(report), encoding="utf-8")
     pictures = {"curves": curves_picture(report, history, "png"), "scores": scores_picture(report, "png")}
     if report.confusion:
         pictures["confusion"] = confusion_matrix(report.confusion, report.labels, form="png")

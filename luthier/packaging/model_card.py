@@ -1,6 +1,5 @@
 """The model card: Markdown with the YAML front matter that Hugging Face defines for model cards."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from luthier.evaluation.markdown_text import escaped
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.wording import (
     baseline_sentence,
@@ -69,7 +69,6 @@ LIMITS = {
 # What MLflow's database keeps of the description of a version.
 DESCRIPTION = 5000
 CUT = "\n\nThe whole card is README.md among this version's files."
-SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!])")
 
 
 def model_card(
@@ -123,12 +122,6 @@ def card_summary(card: str) -> str:
     while len(sections) > 1 and len("\n## ".join(sections)) > room:
         sections.pop()
     return "\n## ".join(sections)[:room].rstrip() + CUT
-
-
-def escaped(text: str) -> str:
-    """``text`` as one line that Markdown, and the HTML in it, shows as it is."""
-    line = SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", text))
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _limit(report: EvaluationReport, length: int) -> str:

@@ -25,6 +25,7 @@ from luthier.packaging.targets.target import Target
 from luthier.recipe.data_section import DataSection
 from luthier.recipe.drift_section import DriftSection
 from luthier.recipe.gate_section import GateSection
+from luthier.recipe.learning_curve_section import LearningCurveSection
 from luthier.recipe.on_failure_section import OnFailureSection
 from luthier.recipe.schedule_section import ScheduleSection
 from luthier.recipe.section import Address, Name, Section, Seed, Sha256
@@ -158,6 +159,9 @@ class EvaluationSection(Section):
         description="What of the score must reach the target: its value, or the end of its interval that is worse.",
     )
     gate: GateSection = Field(default=GateSection(), description="What must hold beside the target.")
+    learning_curve: LearningCurveSection = Field(
+        default=LearningCurveSection(), description="What says whether more training rows would help."
+    )
     confidence: float = Field(
         default=0.95,
         gt=0.5,

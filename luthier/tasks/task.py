@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     import torch
+
+    from luthier.models.features import RememberedFeatures
 
 # A place without a label; transformers and torch know it by this number.
 IGNORED: Final = -100
@@ -61,20 +62,17 @@ class Predictions:
 
 @dataclass(frozen=True)
 class BaselineInputs:
-    """What baselines may learn from, the rows they answer, and the folder of the model that is not tuned yet."""
+    """What baselines may learn from, the rows they answer, and the folder of the model that is not tuned yet.
+
+    ``features`` are that model's, where more than one baseline or probe asks for them.
+    """
 
     train: "pa.Table"
     test: "pa.Table"
     head: Head
     model: Path
     how: Inference
-
-    @cached_property
-    def features(self) -> "tuple[np.ndarray, np.ndarray]":
-        """What the model that is not tuned makes of the texts of both (rows x hidden size), computed once."""
-        from luthier.evaluation.baselines import frozen_features
-
-        return frozen_features(self)
+    features: "RememberedFeatures | None" = None
 
 
 class Task(ABC):
@@ -163,3 +161,7 @@ class Task(ABC):
     @abstractmethod
     def baselines(self, given: BaselineInputs) -> Mapping[str, Predictions]:
         """What a fine-tuned model has to beat on the test rows, by name."""
+
+    def probe(self, given: BaselineInputs) -> Predictions | None:
+        """What a linear model on the untuned base's frozen features answers; None where the task has no such probe."""
+        return None

@@ -132,6 +132,12 @@ class TextClassification(Task):
         found = classification_baselines(given, train, test, targets_of(given.train, given.head))
         return {name: _predictions(outputs, given.head) for name, outputs in found.items()}
 
+    def probe(self, given: BaselineInputs) -> Predictions | None:
+        from luthier.evaluation.baselines import probe_outputs
+
+        train, test = texts_of(given.train), texts_of(given.test)
+        return _predictions(probe_outputs(given, train, test, targets_of(given.train, given.head)), given.head)
+
 
 def _tokens(tokenizer: Any, rows: "pa.Table", *, max_length: int) -> dict[str, list[Any]]:
     texts = rows["text"].to_pylist()

@@ -43,14 +43,26 @@ class Step:
 DATA_CHANGED = Step(None, "data changed", "The data changed: rounds are counted anew.")
 
 
-def next_step(tuning: TuningSection, attempts: Sequence[Attempt], *, met: bool, higher_is_better: bool) -> Step:
-    """The step after ``attempts``, which are those for the same data, the first training among them."""
+def next_step(
+    tuning: TuningSection,
+    attempts: Sequence[Attempt],
+    *,
+    met: bool,
+    higher_is_better: bool,
+    untunable: str | None = None,
+) -> Step:
+    """The step after ``attempts``, which are those for the same data, the first training among them.
+
+    ``untunable`` says what the newest report falls short of, where it is only what no hyperparameter changes.
+    """
     rounds = [attempt for attempt in attempts if attempt.round > 0]
     count = f"after {len(rounds)} of {tuning.rounds} rounds"
     if met:
         return Step(None, "target met", f"The target is met {count}.")
     if not tuning.automatic:
         return Step(None, "not automatic", "The target is not met, and the recipe starts no tuning by itself.")
+    if untunable is not None:
+        return Step(None, "study impossible", f"No hyperparameter changes what it falls short of: {untunable}")
     if rounds and rounds[-1].failed:
         return Step(None, "study impossible", f"Round {rounds[-1].round} failed; its run says why.")
     if len(rounds) >= tuning.rounds:

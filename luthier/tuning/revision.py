@@ -20,14 +20,15 @@ ENOUGH, NARROW = 8, 0.5
 ROOM = 0.25
 # From this share of the trials on, divergence is the learning rate's fault and not chance.
 DIVERGED = 0.25
-RATE, EPOCHS = "training.learning_rate", "training.epochs"
+RATE, EPOCHS, SMOOTHING = "training.learning_rate", "training.epochs", "training.label_smoothing"
 DIVERGENCE_SAID = ("is nan", "is inf", "stayed above", "diverge")
 
 
 @dataclass(frozen=True)
 class Round:
     """A finished round. ``values`` are what the recipe's own training uses, by dotted field; ``allows`` says whether a
-    field may have a value. ``diagnoses`` are further findings by name, from whoever has some.
+    field may have a value. ``diagnoses`` are the newest report's findings without a test row, by kind, each with its
+    evidence.
     """
 
     space: tuple[Dimension, ...]
@@ -50,6 +51,10 @@ class Round:
             for trial in self.trials
             if trial.diagnosis == "divergence" or any(said in (trial.failure or "") for said in DIVERGENCE_SAID)
         ]
+
+    def said(self, kind: str) -> str:
+        """A finding of the report, as the beginning of a reason."""
+        return f"the report found {kind} ({self.diagnoses[kind].rstrip('.')})"
 
     def dimension(self, name: str) -> Dimension | None:
         """The one of this field, if it is searched."""
@@ -87,23 +92,26 @@ def lower_rates(found: Round) -> Iterator[Change]:
 def longer_trainings(found: Round) -> Iterator[Change]:
     """Under-fitting: the best trials were best at their end, or hardly learned; twice the epochs may be tried."""
     unfinished = [trial for trial in found.best if trial.diagnosis in ("underfitting", "short") or _still_rising(trial)]
-    if not found.best or len(unfinished) < (len(found.best) + 1) / 2:
+    enough = bool(found.best) and len(unfinished) >= (len(found.best) + 1) / 2
+    if not enough and "underfitting" not in found.diagnoses:
         return
     searched = found.dimension(EPOCHS)
     most = max(searched.choices or searched.bounds) if searched else found.values[EPOCHS]
     if not found.allows(EPOCHS, 2.0 * most):
         return
     longer = searched.including(2.0 * most) if searched else Dimension(EPOCHS, choices=(most, 2.0 * most))
-    said = f"{len(unfinished)} of the best {len(found.best)} trials were still learning when they ended"
+    trials = f"{len(unfinished)} of the best {len(found.best)} trials were still learning when they ended"
+    said = trials if enough else found.said("underfitting")
     yield Change(longer, f"{said}: up to {2 * most:g} epochs may be tried")
 
 
 def more_restraint(found: Round) -> Iterator[Change]:
     """Over-fitting: weight decay may be tried, and more of the method's own dropout."""
     overfitted = [trial for trial in found.best if trial.diagnosis == "overfitting"]
-    if not found.best or len(overfitted) < (len(found.best) + 1) / 2:
+    enough = bool(found.best) and len(overfitted) >= (len(found.best) + 1) / 2
+    if not enough and "overfitting" not in found.diagnoses:
         return
-    said = f"{len(overfitted)} of the best {len(found.best)} trials overfitted"
+    said = f"{len(overfitted)} of the best {len(found.best)} trials overfitted" if enough else found.said("overfitting")
     if found.dimension("training.weight_decay") is None:
         own = found.values.get("training.weight_decay", 0.0)
         decays = tuple(dict.fromkeys((own, 0.01, 0.1)))
@@ -113,6 +121,21 @@ def more_restraint(found: Round) -> Iterator[Change]:
         yield Change(replace(dropout, high=0.4), f"{said}: dropout goes up to 0.4")
     elif dropout is None and "method.dropout" in found.values and found.allows("method.dropout", 0.3):
         yield Change(Dimension("method.dropout", low=0.0, high=0.3), f"{said}: the adapter's dropout is searched")
+
+
+def smoother_labels(found: Round) -> Iterator[Change]:
+    """Noisy labels: label smoothing may be tried, which keeps a model from learning a wrong label by heart.
+
+    Lukasik et al. (2020), "Does label smoothing mitigate label noise?", arXiv 2003.02819.
+    """
+    if "noisy labels" not in found.diagnoses or found.dimension(SMOOTHING) is not None:
+        return
+    own = found.values.get(SMOOTHING, 0.0)
+    choices = tuple(value for value in dict.fromkeys((own, 0.05, 0.1)) if found.allows(SMOOTHING, value))
+    if len(choices) > 1:
+        yield Change(
+            Dimension(SMOOTHING, choices=choices), f"{found.said('noisy labels')}: label smoothing is searched"
+        )
 
 
 def wider_edges(found: Round) -> Iterator[Change]:
@@ -153,7 +176,16 @@ def narrower_ranges(found: Round) -> Iterator[Change]:
         yield Change(narrow, f"{said}: {_described(narrow)} is searched more closely")
 
 
-RULES: Final[tuple[Rule, ...]] = (lower_rates, longer_trainings, more_restraint, wider_edges, narrower_ranges)
+RULES: Final[tuple[Rule, ...]] = (
+    lower_rates,
+    longer_trainings,
+    more_restraint,
+    smoother_labels,
+    wider_edges,
+    narrower_ranges,
+)
+# What follows from a report alone, before any trial was made.
+BY_REPORT: Final[tuple[Rule, ...]] = (longer_trainings, more_restraint, smoother_labels)
 
 
 def revised(found: Round, rules: Sequence[Rule] = RULES) -> tuple[tuple[Dimension, ...], tuple[str, ...]]:

@@ -16,6 +16,7 @@ from luthier.errors import LuthierError
 from luthier.evaluation.aspects import (
     answers,
     curves,
+    diagnosis,
     generations,
     label_errors,
     reliability,
@@ -27,6 +28,7 @@ from luthier.evaluation.aspects import (
 )
 from luthier.evaluation.aspects.answers import Answers
 from luthier.evaluation.aspects.curves import Curves
+from luthier.evaluation.aspects.diagnosis import Diagnosis
 from luthier.evaluation.aspects.generations import Generations
 from luthier.evaluation.aspects.label_errors import LabelErrors
 from luthier.evaluation.aspects.reliability import Reliability
@@ -60,6 +62,7 @@ class Aspects:
     label_errors: LabelErrors | None = None
     side_by_side: SideBySide | None = None
     seeds: SeedSpread | None = None
+    diagnosis: Diagnosis | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
     def found(self) -> dict[str, Any]:
@@ -82,6 +85,7 @@ EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
     "label_errors": label_errors.examine,
     "side_by_side": side_by_side.examine,
     "seeds": seeds.examine,
+    "diagnosis": diagnosis.examine,
 }
 
 # Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
@@ -94,6 +98,7 @@ PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
     "slices": slices.pictures,
     "curves": curves.pictures,
     "reliability": reliability.pictures,
+    "diagnosis": diagnosis.pictures,
 }
 
 # What goes beside the report as a Parquet file of the aspect's name.

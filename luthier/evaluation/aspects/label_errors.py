@@ -73,7 +73,7 @@ def examine(given: Examination) -> LabelErrors | None:
     if head.problem not in ("single_label_classification", "multi_label_classification"):
         return None
     searches = {"test": _in_test}
-    if given.baseline_inputs is not None:
+    if given.features is not None:
         searches["train"] = _in_train
     found, unsearched = [], {}
     for split, search in searches.items():
@@ -95,18 +95,18 @@ def _in_test(given: Examination) -> Searched:
 def _in_train(given: Examination) -> Searched:
     from luthier.evaluation.suspect_labels import cross_validated, learnable, suspects
 
-    assert given.baseline_inputs is not None
+    assert given.features is not None
     train, head, gold = given.train, given.test.head, np.asarray(targets_of(given.train, given.test.head))
     judged = np.flatnonzero(_own(train))
     judged = judged[learnable(gold[judged])]
     if len(judged) > MOST_TRAIN:
         judged = np.sort(np.random.default_rng(SEED).choice(judged, MOST_TRAIN, replace=False))
         judged = judged[learnable(gold[judged])]
-    labels, features = gold[judged], given.baseline_inputs.features[0][judged]
+    rows, labels = train.take(pa.array(judged)), gold[judged]
     if len(judged) < len(head.labels) or (labels.ndim == 1 and len(np.unique(labels)) < 2):
         raise LuthierError("too few rows of each label to judge a label by the others", where="label errors")
-    found = suspects(labels, cross_validated(features, labels, head))
-    return _searched("train", train.take(pa.array(judged)), found, head, of=_own(train).sum())
+    found = suspects(labels, cross_validated(given.features.of(texts_of(rows)), labels, head))
+    return _searched("train", rows, found, head, of=_own(train).sum())
 
 
 def _own(train: pa.Table) -> np.ndarray:

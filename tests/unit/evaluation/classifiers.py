@@ -7,14 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examination import Examination
+from luthier.models.features import RememberedFeatures
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.head import Head
-from luthier.tasks.task import BaselineInputs, Inference, Predictions
-from luthier.tasks.text_classification import TextClassification
+from luthier.tasks.task import Inference, Predictions
+from luthier.tasks.text_classification import TextClassification, texts_of
 
 TOO_SURE = 2.5
 
@@ -71,11 +73,10 @@ def examination(test: Evaluated, validation: Evaluated, train: pa.Table | None =
     return Examination(test=tempered[0], validation=tempered[1], calibration=calibration, **given)
 
 
-def with_features(train: pa.Table, features: np.ndarray, test: Evaluated) -> BaselineInputs:
-    """Inputs of baselines whose features are given instead of those of a model."""
-    nothing = np.empty((len(test.rows), features.shape[1]))
-    found = BaselineInputs(train, test.rows, test.head, Path("model"), Inference(max_length=16))
-    found.__dict__["features"] = (features, nothing)
+def with_features(train: pa.Table, features: np.ndarray) -> RememberedFeatures:
+    """Features of training rows that are given instead of those of a model."""
+    found = RememberedFeatures(Path("model"), dtype=torch.float32, max_length=16)
+    found.known.update(zip(texts_of(train), features, strict=True))
     return found
 
 

@@ -25,7 +25,7 @@ def aspects_of(names: tuple[str, ...], *, several: bool, text: str = "text") -> 
     members = gold if several else np.eye(len(names))[gold]
     random = np.random.default_rng(0)
     features = members @ random.normal(size=(len(names), 16)) + random.normal(size=(300, 16))
-    given = examination(test, validation, train.rows, baseline_inputs=with_features(train.rows, features, test))
+    given = examination(test, validation, train.rows, features=with_features(train.rows, features))
     return examined(given), given
 
 

@@ -58,3 +58,11 @@ def test_a_round_that_failed_ends_the_loop_and_so_does_a_recipe_that_starts_none
 
 def test_rounds_without_a_first_training_on_the_same_data_are_not_held_against_one():
     assert step(Attempt(0, None), Attempt(1, 0.8)).round == 2
+
+
+def test_what_no_hyperparameter_changes_starts_no_round():
+    found = next_step(
+        THREE, [Attempt(0, 0.7)], met=False, higher_is_better=True, untunable="a row takes 9.0 ms, more than 5."
+    )
+    assert (found.round, found.end) == (None, "study impossible")
+    assert found.because == "No hyperparameter changes what it falls short of: a row takes 9.0 ms, more than 5."

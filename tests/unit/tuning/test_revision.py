@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from luthier.tuning.result import TrialResult
-from luthier.tuning.revision import RULES, Change, Round, revised
+from luthier.tuning.revision import BY_REPORT, RULES, Change, Round, revised
 from luthier.tuning.space import Dimension
 
 RATE, RANK, EPOCHS = "training.learning_rate", "method.r", "training.epochs"
@@ -88,5 +88,25 @@ def test_further_rules_have_a_place_and_the_first_one_that_changes_a_field_decid
 
     best = trial(0, 0.9, rank=16)
     found = after(best, trial(1), trial(2), diagnoses={"noisy labels": "7 % of the labels look wrong"})
-    (_, ranks), (reason,) = revised(found, (noisy, *RULES))
+    (_, ranks, _), (reason, _) = revised(found, (noisy, *RULES))
     assert ranks.choices == (2, 4) and reason == "noisy labels: 7 % of the labels look wrong"
+
+
+def test_a_noisy_report_brings_label_smoothing_into_the_search_once():
+    found = after(trial(0), trial(1), trial(2), diagnoses={"noisy labels": "7 % of the labels look wrong."})
+    (*_, smoothing), (reason,) = revised(found)
+    assert smoothing == Dimension("training.label_smoothing", choices=(0.0, 0.05, 0.1))
+    assert reason == "the report found noisy labels (7 % of the labels look wrong): label smoothing is searched"
+    assert revised(replace(found, space=(RATES, RANKS, smoothing))) == ((RATES, RANKS, smoothing), ())
+    refused = replace(found, allows=lambda field, value: field != "training.label_smoothing" or value == 0)
+    assert revised(refused) == ((RATES, RANKS), ())
+
+
+def test_a_report_alone_changes_the_first_space_by_what_it_found():
+    first = after(diagnoses={"overfitting": "Much was learned by heart."})
+    space, reasons = revised(first, BY_REPORT)
+    assert {dimension.field for dimension in space} == {RATE, RANK, "training.weight_decay", "method.dropout"}
+    assert all(reason.startswith("the report found overfitting (Much was learned by heart)") for reason in reasons)
+    (*_, epochs), (reason,) = revised(after(diagnoses={"underfitting": "It hardly fell."}), BY_REPORT)
+    assert epochs == Dimension(EPOCHS, choices=(3.0, 6.0)) and "the report found underfitting" in reason
+    assert revised(after(), BY_REPORT) == ((RATES, RANKS), ())

@@ -1,0 +1,68 @@
+"""What a report answers, in which order, and which aspect answers what: one order for the page and the Markdown."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from luthier.evaluation.gate import Condition, ConditionName
+from luthier.evaluation.wording import reads_sentence
+
+if TYPE_CHECKING:
+    from luthier.evaluation.report import EvaluationReport
+
+Place = Literal["enough", "better", "fails", "sure", "next", "origin"]
+
+QUESTIONS: Final[dict[Place, str]] = {
+    "enough": "Is it good enough?",
+    "better": "Is it better than what we have?",
+    "fails": "Where does it fail?",
+    "sure": "How sure are we?",
+    "next": "What next?",
+    "origin": "How it was made",
+}
+# Aspects that are not named here say where the model fails.
+PLACES: Final[Mapping[str, Place]] = {
+    "seeds": "sure",
+    "calibration": "sure",
+    "samples": "better",
+    "diagnosis": "next",
+}
+CONDITIONS: Final[Mapping[ConditionName, str]] = {
+    "target": "target",
+    "labels": "every label",
+    "slices": "every slice",
+    "calibration": "calibration error",
+    "latency": "time for a row",
+    "size": "size of the model",
+    "champion": "no regression",
+}
+
+
+def placed(report: "EvaluationReport") -> dict[Place, dict[str, Any]]:
+    """The aspects by the question that they answer, in their own order."""
+    found: dict[Place, dict[str, Any]] = {place: {} for place in QUESTIONS}
+    for name, aspect in report.aspects.found().items():
+        found[PLACES.get(name, "fails")][name] = aspect
+    return found
+
+
+def asked_conditions(report: "EvaluationReport") -> Iterator[tuple[str, Condition]]:
+    """The conditions that the recipe asks for, each as people read it."""
+    for condition in report.gate:
+        if condition.asked:
+            yield CONDITIONS.get(condition.name, condition.name), condition
+
+
+def read_sentence(report: "EvaluationReport") -> str:
+    """How often the test split was read."""
+    return reads_sentence(report) or "This is the first reading of this test split."
+
+
+def certainty_sentence(report: "EvaluationReport") -> str:
+    """What the intervals are."""
+    each = f"{report.confidence * 100:g} %"
+    corrected = report.reads.corrected(report.confidence)
+    more = "" if report.reads.number == 1 else f", made {corrected * 100:.4g} % for the {report.reads.number} readings"
+    return (
+        f"Intervals hold with {each}{more}: Wilson's for shares of rows, else by 1,000 resamples of the rows. They say "
+        "how far other rows of the same kind may lead; rows of another kind may lead further."
+    )

@@ -22,8 +22,9 @@ QUESTIONS: Final[dict[Place, str]] = {
 # Aspects that are not named here say where the model fails.
 PLACES: Final[Mapping[str, Place]] = {
     "seeds": "sure",
-    "calibration": "sure",
-    "samples": "better",
+    "reliability": "sure",
+    "thresholds": "sure",
+    "side_by_side": "better",
     "diagnosis": "next",
 }
 CONDITIONS: Final[Mapping[ConditionName, str]] = {

@@ -30,7 +30,16 @@ class Loop:
         return list(found.run_requests or []) if isinstance(found, dg.SensorResult) else []
 
     def report(
-        self, recipe="tiny", *, verdict="short", number=0, validation=0.5, data="splits", digest="report", run_id=None
+        self,
+        recipe="tiny",
+        *,
+        verdict="short",
+        number=0,
+        validation=0.5,
+        data="splits",
+        digest="report",
+        run_id=None,
+        **more,
     ) -> None:
         metadata = {
             "digest": digest,
@@ -39,6 +48,7 @@ class Loop:
             "validation score": validation,
             "verdict": verdict,
             "summary": f"{verdict.title()}.",
+            **more,
         }
         made = dg.AssetMaterialization("evaluation_report", partition=recipe, metadata=metadata)
         if run_id is None:
@@ -146,6 +156,16 @@ def test_a_training_between_rounds_does_not_hide_what_the_round_before_it_gained
     tuned.report(validation=0.7, digest="better")
     (request,) = tuned.requests()
     assert request.tags["luthier/round"] == "2"
+
+
+def test_a_report_that_no_hyperparameter_mends_starts_no_round_and_says_why(tuned):
+    tuned.report(**{"no tuning mends": "a row takes 9.0 ms, more than 5.", "what next": "Take a smaller base model."})
+    assert tuned.requests() == []
+    assert tuned.ends() == [("tiny", "study impossible")]
+    (record,) = tuned.instance.fetch_observations(KEY, limit=1).records
+    summary = record.asset_observation.metadata["summary"].value
+    assert "No hyperparameter changes what it falls short of: a row takes 9.0 ms" in summary
+    assert summary.endswith("Take a smaller base model.")
 
 
 def test_new_data_begins_to_count_anew_and_says_so_of_the_loop_before(tuned):

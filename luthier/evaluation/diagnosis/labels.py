@@ -10,7 +10,7 @@ from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.labels import class_scores, confusion
 
 # A share of labels that look wrong which is worth a look.
-NOISY = 0.03
+NOISY = 0.05
 # A model that is less sure of the labels that it is right about contradicts nobody.
 SURE = 0.7
 LEAST_ROWS = 50
@@ -53,8 +53,8 @@ def noise_findings(known: Known) -> Iterator[Finding]:
     yield Finding(
         "noisy labels",
         "medium",
-        f"The model surely contradicts about {share:.1%} of {rows:,} validation labels; training labels are likely no "
-        "better.",
+        f"The model surely contradicts about {share:.1%} of {rows:,} validation labels: they are wrong, or it errs "
+        "without knowing.",
         "Look at the most confident mistakes and mend the labels that are wrong; until then raise "
         "training.label_smoothing to 0.1.",
         ("training.label_smoothing",),

@@ -137,8 +137,10 @@ def test_every_task_has_a_report_that_reads_back_equal(
     assert read_report(tmp_path) == report
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "curves.png",
+        "for_tuning.json",
         "report.html",
         "report.json",
+        "report.md",
         "scores.png",
     ]
 
@@ -152,7 +154,8 @@ def test_a_written_report_reads_back_equal_and_is_the_same_bytes_again(
     assert read_report(tmp_path / "one") == report
     first, second = ({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert first == second
-    assert sorted(first) == ["confusion.png", "curves.png", "report.html", "report.json", "scores.png"]
+    pictures, texts = ["confusion.png", "curves.png", "scores.png"], ["for_tuning.json", "report.html", "report.json"]
+    assert sorted(first) == sorted([*pictures, *texts, "report.md"])
 
 
 def test_the_short_json_has_exactly_the_promised_keys(test_rows: Rows, make_report: Make) -> None:
@@ -160,7 +163,8 @@ def test_the_short_json_has_exactly_the_promised_keys(test_rows: Rows, make_repo
         make_report(test_rows(("no", "yes"))), mlflow_run_id="m", dagster_run_id="d", model_version=None
     )
     promised = (
-        "recipe task verdict metric target metrics baselines champion gate reads rows scored_rows unscored per_class"
+        "recipe task verdict metric target metrics baselines champion gate reads next findings rows scored_rows "
+        "unscored per_class"
     )
     assert list(short) == [
         *promised.split(),

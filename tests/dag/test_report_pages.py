@@ -38,13 +38,15 @@ def attacked(graph, project, tiny_bert, write_recipe):
         writer = csv.writer(file)
         writer.writerow(["id", "sentiment", "text"])
         for row in range(240):
-            words = f"{PLAIN[row % 12]} {(BAD, GOOD)[row % 2][row % 6]} {row}"
+            # Most of it is words that the tokenizer knows.
+            words = f"{(BAD, GOOD)[row % 2][row % 6]} {row} {' '.join(PLAIN)}"
             writer.writerow([row, 1 if row % 2 else -1, f"{words} {ATTACKS[row % len(ATTACKS)]}"])
     labels = ", ".join(json.dumps(label) for label in LABELS)
     write_recipe(
         base=tiny_bert,
         data=f'{{source: reviews.csv, columns: {{text: text, label: "sentiment > 0"}}, labels: [{labels}], '
-        "augmentation: {below: 0}, duplicates: {threshold: 1.0}}",
+        "augmentation: {below: 0}, cleaning: {html: keep}, duplicates: {threshold: 1.0}}",
+        training="{epochs: 12, batch_size: 16, max_length: 8, learning_rate: 2.0e-2, threads: 1}",
         evaluation="{metric: accuracy, target: 0.999}",
     )
     first = graph.run("training.learning_rate=1e-4", select=up_to("evaluation_report"))
@@ -66,16 +68,16 @@ def compared(attacked, graph):
     return versus(first, other_side(attacked[0][:8], resolved, graph.instance, graph.artifacts, graph.tracking))
 
 
-def test_no_text_of_the_data_becomes_markup_in_a_browser(folders, compared, chromium, tmp_path):
+def test_no_text_of_the_data_becomes_markup_in_a_browser_or_in_markdown(folders, compared, chromium, tmp_path):
     from playwright.sync_api import sync_playwright
 
-    report = read_report(folders[1])
+    report = read_report(folders[0])
     assert any("<script>" in example.text for example in report.examples.rows)
     versus_page = tmp_path / "versus.html"
     versus_page.write_text(render_versus(compared), encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        for path in (folders[1] / "report.html", versus_page):
+        for path in (folders[0] / "report.html", versus_page):
             for scheme in ("light", "dark"):
                 page = browser.new_page(color_scheme=scheme)
                 asked, refused = [], []
@@ -97,10 +99,7 @@ def test_no_text_of_the_data_becomes_markup_in_a_browser(folders, compared, chro
                 assert "window.hit = 1</script>" in page.locator("body").inner_text()
                 page.close()
         browser.close()
-
-
-def test_the_markdown_has_no_markup_of_the_data(folders):
-    text = (folders[1] / "report.md").read_text()
+    text = (folders[0] / "report.md").read_text()
     assert not re.search(r"<(?!br)\w|</", text)
     assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(", text)
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -132,7 +131,7 @@ def test_the_three_forms_say_the_same_numbers(folders):
             assert f"{point.value:.3f}" in page and f"{point.value:.3f}" in markdown
 
 
-def test_two_reports_on_the_same_rows_are_compared_in_pairs(compared, folders):
+def test_two_reports_on_the_same_rows_are_compared_in_pairs(compared, folders, attacked, graph):
     first, second = (read_report(folder) for folder in reversed(folders))
     (accuracy,) = [each for each in compared.metrics if each.metric == "accuracy"]
     assert compared.unpaired is None and accuracy.paired is not None
@@ -145,9 +144,6 @@ def test_two_reports_on_the_same_rows_are_compared_in_pairs(compared, folders):
     console = Console(record=True, width=200, force_terminal=False)
     print_versus(compared, console)
     assert compared.sentence.split(":")[0] in console.export_text()
-
-
-def test_what_names_no_report_is_refused(attacked, graph):
     resolved = RecipeBook(folder=str(graph.project / "recipes")).get("tiny")
     for other, said in (
         ("nothing", "no recipe or report"),

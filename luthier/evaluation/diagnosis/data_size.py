@@ -14,7 +14,7 @@ WORTH = 0.01
 
 def data_size_findings(known: Known, curve: LearningCurve | None) -> Iterator[Finding]:
     """More rows would help, and more surely than by chance."""
-    if curve is None or curve.gain_low <= 0 or curve.gain < WORTH * _span(curve):
+    if curve is None or curve.gain_low <= 0 or min(curve.gain, _beyond_measured(curve)) < WORTH * _span(curve):
         return
     name, metric = METRICS[curve.metric].title, curve.metric
     digits = places(metric, curve.gain)
@@ -49,6 +49,12 @@ def remedy(curve: LearningCurve) -> str:
     if curve.lacking:
         return "More data helps, but by the probe's curve sixteen times the rows would not bring what is lacking."
     return "More data would make it better still."
+
+
+def _beyond_measured(curve: LearningCurve) -> float:
+    """How much better the furthest point is than what all rows were measured at, which may lie off the curve."""
+    gain = curve.further[-1].value - curve.points[-1].value
+    return gain if METRICS[curve.metric].higher_is_better else -gain
 
 
 def _span(curve: LearningCurve) -> float:

@@ -11,7 +11,7 @@ from luthier.evaluation.labels import class_scores, confusion
 
 # A share of labels that look wrong which is worth a look.
 NOISY = 0.05
-# A model that is less sure of the labels that it is right about contradicts nobody.
+# A model that gives the labels a lower mean probability contradicts nobody.
 SURE = 0.7
 LEAST_ROWS = 50
 # Labels with less than this share of an equal part of the training rows are rare.
@@ -38,8 +38,7 @@ def noise(known: Known) -> float | None:
     if len(np.unique(gold)) < len(validation.head.labels):
         return None
     outputs /= outputs.sum(axis=1, keepdims=True)
-    sure = get_self_confidence_for_each_label(gold, outputs)[outputs.argmax(axis=1) == gold]
-    if not len(sure) or sure.mean() < SURE:
+    if get_self_confidence_for_each_label(gold, outputs).mean() < SURE:
         return None
     return float(num_label_issues(gold, outputs, estimation_method="off_diagonal") / len(gold))
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from luthier.evaluation.diagnosis.finding import Finding, Kind, Severity
 from luthier.evaluation.diagnosis.known import Known
-from luthier.evaluation.wording import listed, number
+from luthier.evaluation.wording import number
 from luthier.tasks.metric import METRICS, Metric
 from luthier.training import diagnosis
 
@@ -88,7 +88,7 @@ def _finding(known: Known, kind: diagnosis.Kind, evidence: str, numbers: dict[st
     name, remedy, fields = REMEDIES[kind]
     own = tuple(field for field in fields if field.startswith("training.") or known.has(field.partition(".")[2]))
     said = [remedy, *(words for field, words in FURTHER.get(kind, {}).items() if field in own)]
-    return Finding(name, _severity(name, known), evidence, f"{listed(said)}.", own, numbers)
+    return Finding(name, _severity(name, known), evidence, f"{'; '.join(said)}.", own, numbers)
 
 
 def _severity(kind: Kind, known: Known) -> Severity:

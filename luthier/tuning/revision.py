@@ -184,8 +184,8 @@ RULES: Final[tuple[Rule, ...]] = (
     wider_edges,
     narrower_ranges,
 )
-# What follows from a report alone, before any trial was made.
-BY_REPORT: Final[tuple[Rule, ...]] = (longer_trainings, more_restraint, smoother_labels)
+# What follows from a report alone, before any trial was made; longer trainings cost more, and wait for trials to ask.
+BY_REPORT: Final[tuple[Rule, ...]] = (more_restraint, smoother_labels)
 
 
 def revised(found: Round, rules: Sequence[Rule] = RULES) -> tuple[tuple[Dimension, ...], tuple[str, ...]]:

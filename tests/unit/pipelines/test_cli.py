@@ -81,6 +81,10 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
 
     report = json.loads(luthier("report", "tiny", "--json").stdout)
     assert report.keys() == {
+        "gate",
+        "reads",
+        "next",
+        "findings",
         "recipe",
         "verdict",
         "metric",

@@ -107,6 +107,8 @@ def test_a_report_alone_changes_the_first_space_by_what_it_found():
     space, reasons = revised(first, BY_REPORT)
     assert {dimension.field for dimension in space} == {RATE, RANK, "training.weight_decay", "method.dropout"}
     assert all(reason.startswith("the report found overfitting (Much was learned by heart)") for reason in reasons)
-    (*_, epochs), (reason,) = revised(after(diagnoses={"underfitting": "It hardly fell."}), BY_REPORT)
+    hardly = after(trial(0), trial(1), trial(2), diagnoses={"underfitting": "It hardly fell."})
+    assert revised(hardly, BY_REPORT) == ((RATES, RANKS), ())
+    (*_, epochs), (reason,) = revised(hardly)
     assert epochs == Dimension(EPOCHS, choices=(3.0, 6.0)) and "the report found underfitting" in reason
     assert revised(after(), BY_REPORT) == ((RATES, RANKS), ())

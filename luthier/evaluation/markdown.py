@@ -66,7 +66,7 @@ def markdown_environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(md=md, metric_name=metric_name, cut=lambda text: shortened(text, TEXT_LENGTH))
+    environment.filters.update(md=md, metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
     return environment
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from luthier.errors import LuthierError
 from resources.tracking_store import TrackingStore, Unreachable, denied, pages
@@ -121,9 +119,12 @@ class ModelRegistry:
 
     def local_files(self, name: str, version: str) -> Path | None:
         """The folder of a version that lies on this machine."""
+        from mlflow.utils.file_utils import local_file_uri_to_path
+        from mlflow.utils.uri import is_local_uri
+
         with self.answering():
             place = self.store.client.get_model_version_download_uri(name, version)
-        return Path(url2pathname(urlparse(place).path)) if place.startswith("file:") else None
+        return Path(local_file_uri_to_path(place)) if is_local_uri(place) else None
 
     def has_files(self, name: str, version: str) -> bool:
         """Whether a version's files are still there."""

@@ -66,7 +66,7 @@ def examination(test: Evaluated, validation: Evaluated, train: pa.Table | None =
         "history": [],
         "model": Path("model"),
         "inference": Inference(max_length=16),
-        "evaluation": EvaluationSection(),
+        "evaluation": EvaluationSection.model_validate({"learning_curve": {"by": "none"}}),
         "uncalibrated": {"test": test.predictions, "validation": validation.predictions},
         **changed,
     }

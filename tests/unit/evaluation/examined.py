@@ -17,6 +17,8 @@ def examination_of(test: Evaluated, *, metric: str = "accuracy", confidence: flo
         history=(),
         model=Path(),
         inference=Inference(max_length=16),
-        evaluation=EvaluationSection(metric=metric, confidence=confidence),
+        evaluation=EvaluationSection.model_validate(
+            {"metric": metric, "confidence": confidence, "learning_curve": {"by": "none"}}
+        ),
         **more,
     )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from luthier.evaluation.aspects import NAMES, Aspects, examined, tables
-from luthier.evaluation.page import ASPECTS, page_environment, render_page
+from luthier.evaluation.markdown import markdown_environment
+from luthier.evaluation.page import render_page
 from luthier.evaluation.report import read_report, write_report
-from luthier.packaging.model_card import escaped
 from tests.html_page import Page
 from tests.unit.evaluation.classifiers import examination, sampled, with_features
 
@@ -39,10 +39,11 @@ def test_a_page_has_every_part_and_texts_from_data_stay_texts(
     report = make_report(given.test, metric=metric, aspects=aspects, calibration=given.calibration)
     page = Page(render_page(report, history))
     text = " ".join(page.text.split())
-    headings = ["Precision, recall and ROC", *(["Thresholds"] if several else []), "Calibration", "Likely label errors"]
+    headings = ["Precision, recall and ROC", "Likely label errors", *(["Thresholds"] if several else []), "Calibration"]
     places = [text.index(f"{heading} ") for heading in headings]
     assert places == sorted(places)
-    assert not page.tags & {"script", "img", "a", "iframe"}
+    assert not page.tags & {"script", "img", "iframe"}
+    assert all(value.startswith("#") for name, value in page.attributes if name == "href")
     assert " ".join(SPECIAL.split()) in text
     write_report(report, history, tmp_path)
     assert read_report(tmp_path) == report
@@ -52,9 +53,7 @@ def test_a_page_has_every_part_and_texts_from_data_stay_texts(
 @pytest.mark.parametrize("several", [False, True])
 def test_markdown_parts_are_tables_that_texts_from_data_cannot_break(several: bool) -> None:
     aspects, _ = aspects_of((SPECIAL, "b", f"c{SPECIAL}"), several=several, text=SPECIAL)
-    environment = page_environment(ASPECTS)
-    environment.autoescape = False
-    environment.filters["md"] = escaped
+    environment = markdown_environment()
     for name, found in aspects.found().items():
         text = environment.get_template(f"{name}.md.j2").render(found=found)
         assert text.startswith("## ") and "<script" not in text

@@ -66,7 +66,9 @@ def examination(test: Evaluated, validation: Evaluated, train: pa.Table | None =
         "history": [],
         "model": Path("model"),
         "inference": Inference(max_length=16),
-        "evaluation": EvaluationSection.model_validate({"learning_curve": {"by": "none"}}),
+        "evaluation": EvaluationSection.model_validate(
+            {"metric": test.task.metrics(test.label_kind)[0], "learning_curve": {"by": "none"}}
+        ),
         "uncalibrated": {"test": test.predictions, "validation": validation.predictions},
         **changed,
     }

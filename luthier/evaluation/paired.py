@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from luthier.errors import LuthierError, UndefinedMetricError
-from luthier.evaluation.metrics.statistic import Statistic
+from luthier.evaluation.metrics.statistic import Statistic, resamples
 from luthier.evaluation.scores import CELLS_IN_MEMORY, RESAMPLES, ROUNDING, statistic
 from luthier.tasks.metric import METRICS
 
@@ -106,10 +106,10 @@ def _mcnemar_of(one: Statistic, other: Statistic) -> float | None:
 
 def _resampled(one: Statistic, other: Statistic, rows: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
-    chance, batch = np.full(rows, 1 / rows), max(1, CELLS_IN_MEMORY // rows)
+    once, batch = np.ones(rows, dtype=int), max(1, CELLS_IN_MEMORY // rows)
     found = []
     for drawn in range(0, RESAMPLES, batch):
-        draws = random.multinomial(rows, chance, size=min(batch, RESAMPLES - drawn))
+        draws = resamples(random, once, one.row_strata, min(batch, RESAMPLES - drawn))
         found.append(one.of_row_draws(draws) - other.of_row_draws(draws))
     return np.concatenate(found)
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from luthier.errors import LuthierError, UndefinedMetricError
 from luthier.evaluation.metrics import STATISTICS
-from luthier.evaluation.metrics.statistic import Statistic
+from luthier.evaluation.metrics.statistic import Statistic, resamples
 from luthier.tasks.metric import METRICS
 
 RESAMPLES = 1000
@@ -77,6 +77,8 @@ def per_row(metric: str, gold: Any, predicted: Any) -> np.ndarray | None:
 
 def score(metric: str, gold: Any, predicted: Any, *, confidence: float = 0.95, seed: int = 17) -> Score:
     """The metric with its interval: Wilson's for proportions, else the percentile bootstrap over rows.
+
+    Metrics over classes are resampled within each true class, whose share the division of rows has fixed.
 
     Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22, 209-212: unlike
     the normal interval it holds its confidence near 0 and 1. Bootstrap: Efron and Tibshirani (1993), chapter 13.
@@ -160,10 +162,10 @@ def _bootstrap(found: Statistic, confidence: float, seed: int) -> tuple[float, f
 
 def _resamples(found: Statistic, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
-    rows, batch = int(found.times.sum()), max(1, CELLS_IN_MEMORY // len(found.times))
+    batch = max(1, CELLS_IN_MEMORY // len(found.times))
     return np.concatenate(
         [
-            found.of(random.multinomial(rows, found.times / rows, size=min(batch, RESAMPLES - drawn)))
+            found.of(resamples(random, found.times, found.strata, min(batch, RESAMPLES - drawn)))
             for drawn in range(0, RESAMPLES, batch)
         ]
     )

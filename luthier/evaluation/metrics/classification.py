@@ -75,20 +75,23 @@ def _classes(gold: Any, predicted: Any, metric: str) -> tuple[np.ndarray, np.nda
     return gold, predicted
 
 
-def _counts(gold: np.ndarray, predicted: np.ndarray) -> tuple[sparse.csr_array, np.ndarray, np.ndarray | None]:
+def _counts(
+    gold: np.ndarray, predicted: np.ndarray
+) -> tuple[sparse.csr_array, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Right, true and predicted of each class (units x 3 classes), how many rows each unit stands for, each row's unit.
 
-    Rows of one label are counted by their pair of labels: there are few of those however many rows there are.
+    Rows of one label are counted by their pair of labels: there are few of those however many rows there are. Their
+    true label is their stratum.
     """
     if gold.ndim == 1:
         names, codes = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
         pairs, units, times = np.unique(np.split(codes, 2), axis=1, return_inverse=True, return_counts=True)
         true, found = (_indicators(ids, len(names)) for ids in pairs)
-        units = units.reshape(-1)
+        units, strata = units.reshape(-1), pairs[0]
     else:
         true, found, times = sparse.csr_array(gold), sparse.csr_array(predicted), np.ones(len(gold), dtype=int)
-        units = None
-    return sparse.hstack([true * found, true, found], format="csr", dtype=float), times, units
+        units = strata = None
+    return sparse.hstack([true * found, true, found], format="csr", dtype=float), times, units, strata
 
 
 def _indicators(ids: np.ndarray, classes: int) -> sparse.csr_array:

@@ -47,7 +47,7 @@ def roc_auc(gold: Any, predicted: Any) -> Statistic:
         total = np.where(defined, found, 0.0).sum(axis=0)
         return np.divide(total, defined.sum(axis=0), out=np.full(total.shape, np.nan), where=defined.any(axis=0))
 
-    return of_rows(of, len(members), trials=smallest)
+    return of_rows(of, len(members), trials=smallest, strata=gold if gold.ndim == 1 else None)
 
 
 def _one_against_rest(gold: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

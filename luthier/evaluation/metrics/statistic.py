@@ -19,7 +19,8 @@ class Statistic:
     A unit is a row, or all rows that are alike: ``times`` says how many. ``rows`` are what the metric is the mean of,
     if it is one, and it is a ``proportion`` where each of them is right or wrong. ``trials`` is how many observations
     stand behind a value that no resample changes. ``units`` has the unit of each row, -1 of a row that says nothing;
-    without it each row is its own.
+    without it each row is its own. ``strata`` has a number for each unit: a resample has as many rows of each as the
+    rows have, so that no class of a metric over classes is lost or doubled by chance.
     """
 
     of: Callable[[np.ndarray], np.ndarray]
@@ -28,6 +29,12 @@ class Statistic:
     rows: np.ndarray | None = None
     proportion: bool = False
     units: np.ndarray | None = None
+    strata: np.ndarray | None = None
+
+    @property
+    def row_strata(self) -> np.ndarray | None:
+        """The stratum of each row."""
+        return self.strata if self.strata is None or self.units is None else self.strata[self.units]
 
     @property
     def value(self) -> float:
@@ -43,9 +50,30 @@ class Statistic:
         return self.of((sparse.csr_array(place, shape=(len(self.times), len(self.units))) @ draws.T).T)
 
 
-def of_rows(of: Callable[[np.ndarray], np.ndarray], rows: int, *, trials: int | None = None) -> Statistic:
+def resamples(random: np.random.Generator, times: np.ndarray, strata: np.ndarray | None, size: int) -> np.ndarray:
+    """How often each unit is drawn (size x units), where ``times`` says how often it is there: within its stratum.
+
+    Stratified bootstrap: Davison and Hinkley (1997), "Bootstrap Methods and their Application", section 3.2.
+    """
+    if strata is None:
+        return random.multinomial(times.sum(), times / times.sum(), size=size)
+    draws = np.empty((size, len(times)), dtype=int)
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        rows = times[inside].sum()
+        draws[:, inside] = random.multinomial(rows, times[inside] / rows, size=size)
+    return draws
+
+
+def of_rows(
+    of: Callable[[np.ndarray], np.ndarray],
+    rows: int,
+    *,
+    trials: int | None = None,
+    strata: np.ndarray | None = None,
+) -> Statistic:
     """Each row a unit of its own."""
-    return Statistic(of, np.ones(rows, dtype=int), rows if trials is None else trials)
+    return Statistic(of, np.ones(rows, dtype=int), rows if trials is None else trials, strata=strata)
 
 
 def of_sums(
@@ -53,10 +81,13 @@ def of_sums(
     matrix: np.ndarray | sparse.csr_array,
     times: np.ndarray | None = None,
     units: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
 ) -> Statistic:
     """A function of the column sums (..., columns) of ``matrix`` (units x columns)."""
     times = np.ones(matrix.shape[0], dtype=int) if times is None else times
-    return Statistic(lambda draws: of(draws.astype(float) @ matrix), times, int(times.sum()), units=units)
+    return Statistic(
+        lambda draws: of(draws.astype(float) @ matrix), times, int(times.sum()), units=units, strata=strata
+    )
 
 
 def mean(rows: npt.ArrayLike, *, proportion: bool = False) -> Statistic:

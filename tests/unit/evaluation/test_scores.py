@@ -5,9 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
+from sklearn.utils import resample
 
 from luthier.errors import LuthierError
 from luthier.evaluation.metrics import STATISTICS
+from luthier.evaluation.metrics.statistic import resamples
 from luthier.evaluation.scores import Score, point, score, wilson
 from luthier.tasks.metric import METRICS
 from tests.unit.evaluation.simulated import SIMULATED, Rows, indicators
@@ -93,6 +95,30 @@ def test_the_interval_of_a_class_metric_covers_the_true_value(metric: str) -> No
     share = covered(lambda r: np.divmod(r.choice(9, 300, p=population.ravel() / 100), 3), metric, true)
     # 95 % of 150 with its own binomial spread, and a little for the percentile method's bias.
     assert share > 0.89
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "mcc", "roc_auc"])
+def test_a_resample_of_classes_has_as_many_rows_of_each_as_there_are(metric: str) -> None:
+    gold, predicted = SIMULATED[metric](np.random.default_rng(1), 60)
+    found = STATISTICS[metric](gold, predicted)
+    assert found.strata is not None and found.row_strata is not None
+    draws = resamples(np.random.default_rng(2), found.times, found.strata, 50)
+    for stratum in np.unique(found.strata):
+        inside = found.strata == stratum
+        assert set(draws[:, inside].sum(axis=1)) == {found.times[inside].sum()}
+    assert len({tuple(draw) for draw in draws}) > 40
+    assert [np.bincount(found.row_strata, minlength=3).tolist()] == [np.bincount(gold, minlength=3).tolist()]
+
+
+def test_the_stratified_interval_is_that_of_scikit_learns_resampling() -> None:
+    labels, predictions = noisy(120, 3, 0.6, seed=5)
+    random = np.random.RandomState(0)
+    loop = []
+    for _ in range(2000):
+        rows = resample(np.arange(120), random_state=random, stratify=labels)
+        loop.append(f1_score(labels[rows], predictions[rows], average="macro"))
+    found = score("f1_macro", labels, predictions)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(loop, [0.025, 0.975])), abs=0.015)
 
 
 def correlated(random: np.random.Generator) -> Rows:

@@ -21,7 +21,8 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             said["exception"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=False)
+        # Some readers end a line at other characters than a line feed, as at U+2028, and texts have them.
+        return json.dumps(said)
 
 
 def log_as_json() -> None:

@@ -13,8 +13,7 @@ from rich.console import Console
 
 from luthier.errors import LuthierError
 from luthier.recipe.resolving import ResolvedRecipe
-from resources.home import luthier_home
-from resources.tracking import Tracking
+from pipelines.home_resources import home_tracking
 
 if TYPE_CHECKING:
     from luthier.prediction.batch import Answered, Progress
@@ -59,7 +58,7 @@ def answer_file(
             path = _from_stdin(folder) if str(file) == STDIN else file
             data = recipe.recipe.data
             given = _input(path, form or ("text" if str(file) == STDIN else None), data)
-            model = asked_model(Tracking(home=str(luthier_home())), recipe.model_name, version)
+            model = asked_model(home_tracking(), recipe.model_name, version)
             return predict_file(given, out, model, data, folder, text=text, pair=pair, tell=bar.tell)
     except OSError as error:
         raise LuthierError(

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.errors import LuthierError
-from resources.home import luthier_home
-from resources.tracking import Tracking
+from pipelines.home_resources import home_tracking
 
 
 def read_texts(path: Path) -> list[str]:
@@ -34,7 +33,7 @@ def answers(model: str, given: Mapping[str, Sequence[str]], version: str | None 
     """The answer of a version, or the champion, to each row beside what was given: columns of the same length."""
     import pandas as pd
 
-    tracking = Tracking(home=str(luthier_home()))
+    tracking = home_tracking()
     asked = tracking.load_champion(model) if version is None else tracking.load_version(model, version)
     schema = asked.metadata.get_input_schema()
     require_columns(model, given, required=schema.required_input_names(), known=schema.input_names())

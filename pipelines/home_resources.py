@@ -1,0 +1,18 @@
+"""The recipes, the artifacts and MLflow, as they are in this LUTHIER_HOME."""
+
+from resources.artifact_store import ArtifactStore
+from resources.home import luthier_home, recipes_folder
+from resources.recipe_book import RecipeBook
+from resources.tracking import Tracking
+
+
+def home_recipes() -> RecipeBook:
+    return RecipeBook(folder=str(recipes_folder()))
+
+
+def home_artifacts() -> ArtifactStore:
+    return ArtifactStore(home=str(luthier_home()))
+
+
+def home_tracking() -> Tracking:
+    return Tracking(home=str(luthier_home()))

@@ -40,9 +40,9 @@ def deployed_artifact(
     tracking: Tracking,
 ) -> Iterator[dg.MaterializeResult]:
     """The merged, packaged, proved and registered model: champion or challenger; made when its target is met."""
+    from luthier.data.input_cleaning import InputCleaning
     from luthier.evaluation.report import read_report
     from luthier.packaging.deployment import Deployment, write_deployment
-    from luthier.packaging.input_cleaning import InputCleaning
     from luthier.training.hyperparameters import read_hyperparameters
     from resources.package import load_package, save_package
     from resources.scoring_server import prepare_server, serve_package

@@ -151,22 +151,23 @@ class ModelRegistry:
         tagged = (found.version for found in self.versions(name) if found.tags.get(tag) == digest)
         return next((version for version in tagged if self.has_files(name, version)), None)
 
-    def load_champion(self, name: str) -> Any:
-        """The champion as an MLflow pyfunc."""
-        version = self.champion(name)
-        if version is None:
-            raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
-        return self.load_version(name, version)
-
-    def load_version(self, name: str, version: str) -> Any:
-        """A registered version as an MLflow pyfunc. Raises LuthierError: there is no such version."""
-        if not self._has_version(name, version):
+    def chosen(self, name: str, version: str | None) -> str:
+        """The version, the champion when it is None. Raises LuthierError: there is no such version."""
+        if version is not None and not self._has_version(name, version):
             remedy = "name one that MLflow lists, or none for the champion"
             raise LuthierError("no such version", where=name, received=version, remedy=remedy)
+        chosen = version or self.champion(name)
+        if chosen is None:
+            raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
+        return chosen
+
+    def load_version(self, name: str, version: str | None = None) -> Any:
+        """A registered version, the champion by default, as an MLflow pyfunc. Raises LuthierError: there is none."""
+        chosen = self.chosen(name, version)
         with self.answering(), _default_uri(self.store.uri):
             import mlflow
 
-            return mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+            return mlflow.pyfunc.load_model(f"models:/{name}/{chosen}")
 
     def _logged_model(
         self, package: Path, name: str, run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]

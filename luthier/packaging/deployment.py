@@ -12,11 +12,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from luthier.data.input_cleaning import InputCleaning
 from luthier.evaluation.report import read_report
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
 from luthier.packaging.answers import Ask, Asked, KeptAnswers, asked_rows, require_same_answers
-from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.model_card import model_card
 from luthier.packaging.parity import TOLERANCE, Parity, require_parity

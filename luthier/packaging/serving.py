@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from luthier.data.input_cleaning import InputCleaning
 from luthier.errors import DataError
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
-from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_servable
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration

@@ -104,13 +104,14 @@ def predict_file(
     reader = prompt_reader(data, columns, model.inputs, text=text, pair=pair)
     plan = _plan(given, columns, model, reader)
     schema = _schema(given.schema(columns), model, plan)
+    reason = schema.names[-1]
     if _is_finished(out, folder, plan):
-        return _result(out, model, schema, columns, pq.ParquetFile(out).iter_batches(columns=[schema.names[-1]]))
+        return _result(out, model, schema, columns, pq.ParquetFile(out).iter_batches(columns=[reason]))
     parts = Parts(folder, plan, model.chunk_rows)
     count = _answer(given, parts, model, reader, schema, len(columns), tell)
     with written_whole(out, scratch=folder) as path:
         write(path, schema, parts.tables(count))
-    result = _result(out, model, schema, columns, parts.tables(count))
+    result = _result(out, model, schema, columns, parts.tables(count, [reason]))
     parts.finish()
     return result
 

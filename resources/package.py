@@ -40,9 +40,9 @@ def save_package(model: Path, package: Path, serving: "Serving", rows: "pa.Table
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, Schema
 
-    from luthier.packaging.serving import INPUTS
+    from luthier.packaging.serving import asked_columns
 
-    columns = [name for name in INPUTS if rows[name].null_count < len(rows)]
+    columns = asked_columns(rows)
     # A conversation is all that a row needs, and so is a text that begins one.
     inputs = [ColSpec("string", name, required="messages" not in columns) for name in columns]
     outputs = [ColSpec(TYPES[str(field.type)], field.name) for field in serving.outputs]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from luthier.packaging.parity import TOLERANCE, Parity, is_tied, largest_difference, parity_of
-from luthier.packaging.serving import INPUTS, answer_columns
+from luthier.packaging.serving import answer_columns, asked_columns
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.tasks.head import Head
@@ -35,7 +35,7 @@ class Asked:
 
 def asked_rows(rows: pa.Table, answers: Predictions, task: str, tokenizer: Any, head: Head, max_length: int) -> Asked:
     """The rows of a split that a package does not refuse: not those without a text, or whose template refuses them."""
-    columns = [name for name in INPUTS if rows[name].null_count < len(rows)]
+    columns = asked_columns(rows)
     known = TASKS[task]
     served = [_is_whole(row, columns) for row in rows.select(columns).to_pylist()]
     if isinstance(known, LanguageModeling):

@@ -142,6 +142,11 @@ class ServedModel:
         return prompts
 
 
+def asked_columns(rows: pa.Table) -> list[str]:
+    """The columns of ``INPUTS`` that rows of a split have."""
+    return [name for name in INPUTS if rows[name].null_count < len(rows)]
+
+
 def rows_of(given: pa.Table, cleaning: InputCleaning | None = None) -> pa.Table:
     """Rows as a split has them, with nulls for what was not given, cleaned as ``cleaning`` says.
 

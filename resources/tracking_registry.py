@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,9 @@ class ModelRegistry:
 
     def alias(self, name: str, alias: str) -> str | None:
         """The version that an alias of the model stands at."""
-        from mlflow.exceptions import MlflowException
-
         with self.answering():
-            try:
-                return str(self.store.client.get_model_version_by_alias(name, alias).version)
-            except MlflowException as error:
-                if self.store.refused(error) or error.get_http_status_code() == 404:
-                    return None
-                raise
+            found = self._known(self.store.client.get_model_version_by_alias, name, alias)
+        return None if found is None else str(found.version)
 
     def champion(self, name: str) -> str | None:
         return self.alias(name, CHAMPION)
@@ -77,7 +71,7 @@ class ModelRegistry:
         """All versions of the model, the newest first; none where there is no such model."""
         with self.answering():
             client = self.store.client
-            model = self._model(name)
+            model = self._known(client.get_registered_model, name)
             aliases = model.aliases if model else {}
             order = {"filter_string": f"name = '{name}'", "order_by": ["version_number DESC"]}
             found = [version for page in pages(client.search_model_versions, **order) for version in page]
@@ -95,7 +89,7 @@ class ModelRegistry:
     def model_tags(self, name: str) -> dict[str, str]:
         """The tags of the registered model itself; none where there is no such model."""
         with self.answering():
-            model = self._model(name)
+            model = self._known(self.store.client.get_registered_model, name)
             return dict(model.tags) if model else {}
 
     def delete(self, name: str, version: str) -> None:
@@ -199,22 +193,15 @@ class ModelRegistry:
                 raise
 
     def _has_version(self, name: str, version: str) -> bool:
-        from mlflow.exceptions import MlflowException
-
         with self.answering():
-            try:
-                self.store.client.get_model_version(name, version)
-            except MlflowException as error:
-                if self.store.refused(error) or error.get_http_status_code() == 404:
-                    return False
-                raise
-        return True
+            return self._known(self.store.client.get_model_version, name, version) is not None
 
-    def _model(self, name: str) -> Any:
+    def _known(self, ask: Callable[..., Any], *names: str) -> Any:
+        """What MLflow says of something; None where it knows nothing of that name."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.store.client.get_registered_model(name)
+            return ask(*names)
         except MlflowException as error:
             if self.store.refused(error) or error.get_http_status_code() == 404:
                 return None

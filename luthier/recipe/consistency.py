@@ -1,4 +1,4 @@
-"""Fields of the data section held against each other."""
+"""Fields of a recipe held against each other."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,9 +1,13 @@
 """The recipes, the artifacts and MLflow, as they are in this LUTHIER_HOME."""
 
+from typing import TYPE_CHECKING
+
 from resources.artifact_store import ArtifactStore
 from resources.home import luthier_home, recipes_folder
 from resources.recipe_book import RecipeBook
-from resources.tracking import Tracking
+
+if TYPE_CHECKING:
+    from resources.tracking import Tracking
 
 
 def home_recipes() -> RecipeBook:
@@ -14,5 +18,8 @@ def home_artifacts() -> ArtifactStore:
     return ArtifactStore(home=str(luthier_home()))
 
 
-def home_tracking() -> Tracking:
+def home_tracking() -> "Tracking":
+    # Dagster's databases come with it: half a second for commands that need none of it.
+    from resources.tracking import Tracking
+
     return Tracking(home=str(luthier_home()))

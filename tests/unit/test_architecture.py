@@ -34,8 +34,13 @@ HEAVY = [
     "scipy",
     "matplotlib",
     "pandas",
+    "litserve",
+    "starlette",
+    "onnx",
+    "onnxruntime",
+    "gguf",
+    "cleanlab",
 ]
-HEAVY += ["litserve", "starlette", "onnx", "onnxruntime", "gguf", "cleanlab"]
 
 
 def test_the_asset_graph_is_the_one_that_the_documentation_draws():

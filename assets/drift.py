@@ -9,6 +9,7 @@ import dagster as dg
 from assets.incumbent import registered_champion
 from assets.materialization import table
 from luthier.errors import LuthierError
+from luthier.recipe.drift_section import DriftSection
 from luthier.recipe.resolving import ResolvedRecipe
 from resources.artifact_store import MANIFEST, Artifact, ArtifactStore
 from resources.tracking import Tracking
@@ -69,11 +70,9 @@ def compared(
     resolved: ResolvedRecipe, splits: Artifact, champion: Artifact, base_model: Artifact, artifacts: ArtifactStore
 ) -> "Drift":
     """The drift between two splits: measured, or as it was measured before."""
-    from luthier.data.drift import ASPECTS, read_drift, write_drift
+    from luthier.data.drift import read_drift, write_drift
 
-    thresholds = resolved.recipe.drift.model_dump()
-    aspects = [aspect for aspect in ASPECTS if thresholds[aspect] is not None]
-    most = resolved.recipe.training.max_length
+    aspects, most = aspects_of(resolved.recipe.drift), resolved.recipe.training.max_length
     inputs = {
         "cleaned_splits": splits.digest,
         "champion": champion.digest,
@@ -86,6 +85,13 @@ def compared(
         write_drift(splits.folder, champion.folder, base_model.folder, folder, aspects=aspects, max_length=most)
 
     return read_drift(artifacts.obtain("drift", inputs, write).folder)
+
+
+def aspects_of(drift: DriftSection) -> list[str]:
+    """What a recipe has a threshold for."""
+    from luthier.data.drift import ASPECTS
+
+    return [aspect for aspect in ASPECTS if getattr(drift, aspect) is not None]
 
 
 def described(

@@ -1,7 +1,6 @@
 """A packaged model as a registered version: proved before an alias points at it, and taken away again if it is not."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from assets.incumbent import RegisteredChampion
 from luthier.digest import folder_digests
 from luthier.errors import LuthierError, ParityError
 from resources.artifact_store import Artifact
-from resources.champion_history import withdrawal
 from resources.model_aliases import REASON_TAG
 from resources.tracking import ADAPTER_TAG, DIGEST_TAG, PROOF_TAG, REPORT_TAG, SCORE_TAG, Tracking
 
@@ -22,6 +20,15 @@ if TYPE_CHECKING:
 
 # Of a version that did not become champion when it was registered.
 CHALLENGER_REASON_TAG = "luthier.not_promoted_because"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version; ``reused`` says whether it was there before, ``proof`` how it came back from the registry."""
+
+    version: str
+    reused: bool
+    proof: str
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,8 @@ class Registration:
         }
 
 
-def register(
-    given: Registration, context: dg.AssetExecutionContext, tracking: Tracking, *, by: str
-) -> tuple[str, bool]:
-    """The proved version of this artifact, with its alias; and whether it was there before.
+def register(given: Registration, context: dg.AssetExecutionContext, tracking: Tracking, *, by: str) -> Registered:
+    """The proved version of this artifact, with its alias.
 
     Raises:
         LuthierError: the registry hands back something else than was registered, or the champion has changed since.
@@ -81,20 +86,19 @@ def register(
                 metrics={"test_score": given.report.deciding.value},
                 description=card_summary((artifact.folder / "README.md").read_text()),
             )
-        if PROOF_TAG not in tracking.version_tags(model, version):
-            prove(artifact, model, version, tracking)
+        proof = tracking.version_tags(model, version).get(PROOF_TAG) or prove(artifact, model, version, tracking)
         move_alias(given, version, tracking, by=by)
         parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})
         parent.log_artifact(artifact.folder / "README.md", "model_card")
     again = " (registered before)" if reused else ""
     context.log.info(f"{model} version {version} is the {given.decision.alias}{again}: {given.decision.reason}")
-    return version, reused
+    return Registered(version, reused, proof)
 
 
-def prove(artifact: Artifact, model: str, version: str, tracking: Tracking) -> None:
+def prove(artifact: Artifact, model: str, version: str, tracking: Tracking) -> str:
     """Marks a version that comes back from the registry as it was registered; one that does not is deleted."""
     try:
-        proved = registered_parity(artifact, model, version, tracking)
+        proof = str(registered_parity(artifact, model, version, tracking))
     except LuthierError as error:
         if isinstance(error, ParityError):
             tracking.registry.delete(model, version)
@@ -103,7 +107,8 @@ def prove(artifact: Artifact, model: str, version: str, tracking: Tracking) -> N
         tracking.registry.delete(model, version)
         what = f"the registry hands back a {model} version {version} that does not answer; the version was deleted"
         raise ParityError(what, received=f"{type(error).__name__}: {error}") from error
-    tracking.registry.tag_version(model, version, {PROOF_TAG: str(proved)})
+    tracking.registry.tag_version(model, version, {PROOF_TAG: proof})
+    return proof
 
 
 def registered_parity(artifact: Artifact, model: str, version: str, tracking: Tracking) -> "Parity":
@@ -112,7 +117,8 @@ def registered_parity(artifact: Artifact, model: str, version: str, tracking: Tr
     from resources.package import ask_package
 
     with tracking.registry.files(model, version) as folder:
-        wanted, received = folder_digests(artifact.folder / "package"), folder_digests(folder)
+        files, received = artifact.manifest["files"], folder_digests(folder)
+        wanted = {name.removeprefix("package/"): files[name] for name in files if name.startswith("package/")}
         if other := sorted(name for name in wanted.keys() | received.keys() if wanted.get(name) != received.get(name)):
             raise ParityError(
                 f"the registry hands back other files than were registered as {model} version {version}",
@@ -132,23 +138,3 @@ def move_alias(given: Registration, version: str, tracking: Tracking, *, by: str
     else:
         tracking.registry.tag_version(given.model, version, given.reason_tag)
         aliases.challenge(version, by=by)
-
-
-def withdrawn(model: str, adapter: str, tracking: Tracking) -> str | None:
-    """Why somebody took the champion's place from a version of this adapter, unless it has been champion since."""
-    history = tracking.aliases(model).history()
-    for found in tracking.registry.versions(model):
-        change = withdrawal(history, found.version) if found.tags.get(ADAPTER_TAG) == adapter else None
-        if change:
-            return (
-                f"Version {found.version}, this very model, was rolled back from on {change.time[:10]} "
-                f"({change.reason}); `luthier promote` brings it back."
-            )
-    return None
-
-
-def parity_lines(facts: Mapping[str, object], proof: str) -> list[str]:
-    """One line a form."""
-    parity = facts["parity"]
-    assert isinstance(parity, list)
-    return [*(f"{p['form']}: {p['agreeing']} of {p['rows']} agree" for p in parity), proof]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.drift import champion_splits, described, result
+from assets.drift import aspects_of, champion_splits, described, result
 from assets.incumbent import registered_champion
 from luthier.digest import digest_of
 from luthier.errors import LuthierError
@@ -64,18 +64,17 @@ def compared(
     artifacts: ArtifactStore,
 ) -> "Drift":
     """The drift of the newest rows that the champion answered: measured, or as it was measured before."""
-    from luthier.data.drift import ASPECTS, read_drift, write_served_drift
+    from luthier.data.drift import read_drift, write_served_drift
+    from luthier.data.input_cleaning import InputCleaning
     from luthier.data.served_rows import served_rows
 
-    recipe, settings = resolved.recipe, resolved.recipe.drift.model_dump()
-    aspects = [aspect for aspect in ASPECTS if settings[aspect] is not None]
-    most = recipe.training.max_length
+    recipe = resolved.recipe
+    aspects, most = aspects_of(recipe.drift), recipe.training.max_length
     inputs = {
         # Files of a log never change, and bear the time at which they were written in their names.
         "served": digest_of([[path.name, path.stat().st_size] for path in files]),
         "model": [resolved.model_name, version],
         "served_rows": recipe.drift.served_rows,
-        "cleaning": [recipe.data.label_kind, recipe.data.cleaning.model_dump(mode="json")],
         "champion": champion.digest,
         "base_model": base_model.digest,
         "max_length": most,
@@ -83,7 +82,8 @@ def compared(
     }
 
     def write(folder: Path) -> None:
-        rows = served_rows(files, version, recipe.data, most=recipe.drift.served_rows)
+        cleaning = InputCleaning.of_splits(champion.manifest["inputs"]["data"])
+        rows = served_rows(files, version, cleaning, most=recipe.drift.served_rows)
         write_served_drift(rows, champion.folder, base_model.folder, folder, aspects=aspects, max_length=most)
 
     return read_drift(artifacts.obtain("drift", inputs, write).folder)

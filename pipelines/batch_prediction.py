@@ -1,30 +1,23 @@
 """``luthier predict --out``: a file answered by a registered model, however large it is."""
 
-import logging
 import shutil
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from luthier.errors import LuthierError
 from luthier.recipe.resolving import ResolvedRecipe
-from resources.home import luthier_home
-from resources.tracking import Tracking
+from pipelines.batch_progress import progress
+from pipelines.home_resources import home_tracking
 
 if TYPE_CHECKING:
-    from luthier.prediction.batch import Answered, Progress
+    from luthier.prediction.batch import Answered
     from luthier.prediction.input_file import InputFile
     from luthier.recipe.data_section import DataSection
 
-log = logging.getLogger("luthier.prediction")
-
 STDIN = "-"
-LOG_SECONDS = 15.0
 
 
 def is_batch_input(file: Path) -> bool:
@@ -59,7 +52,7 @@ def answer_file(
             path = _from_stdin(folder) if str(file) == STDIN else file
             data = recipe.recipe.data
             given = _input(path, form or ("text" if str(file) == STDIN else None), data)
-            model = asked_model(Tracking(home=str(luthier_home())), recipe.model_name, version)
+            model = asked_model(home_tracking(), recipe.model_name, version)
             return predict_file(given, out, model, data, folder, text=text, pair=pair, tell=bar.tell)
     except OSError as error:
         raise LuthierError(
@@ -95,76 +88,3 @@ def _input(path: Path, form: str | None, data: "DataSection") -> "InputFile":
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
         first = next((line for line in lines if line.strip()), "").rstrip("\r\n")
     return InputFile(path, form, data.pattern if compiled(data.pattern).fullmatch(first) else None)
-
-
-class Teller(Protocol):
-    """Is told how far a batch is."""
-
-    def tell(self, progress: "Progress") -> None: ...
-
-
-class Bar:
-    """A bar with rows a second and the time that remains, on a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        rate = TextColumn("{task.fields[rate]}")
-        self.shown = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            rate,
-            TimeRemainingColumn(),
-            console=console,
-            speed_estimate_period=60,
-        )
-        self.task = self.shown.add_task("looking at the input", total=None, rate="")
-        self.began = 0.0
-
-    def tell(self, progress: "Progress") -> None:
-        if not self.began:
-            self.began = time.monotonic()
-            # A fresh task: rows of an earlier call are not this one's speed.
-            self.shown.remove_task(self.task)
-            self.task = self.shown.add_task("rows", total=progress.rows, completed=progress.done, rate="")
-        rate = f"{_rate(progress, self.began):,.0f}/s" if progress.done > progress.before else ""
-        self.shown.update(self.task, completed=progress.done, rate=rate)
-
-
-class Lines:
-    """A line now and then, elsewhere."""
-
-    def __init__(self) -> None:
-        self.began = self.said = 0.0
-
-    def tell(self, progress: "Progress") -> None:
-        now = time.monotonic()
-        if not self.began:
-            self.began = self.said = now
-            goes_on = f", {progress.before:,} of them before" if progress.before else ""
-            log.info("%s rows to answer%s", f"{progress.rows:,}", goes_on)
-        elif progress.done < progress.rows and now - self.said >= LOG_SECONDS:
-            self.said = now
-            rate = _rate(progress, self.began)
-            left = (progress.rows - progress.done) / rate
-            log.info(
-                "%s of %s rows, %.0f a second, %.0f s left", f"{progress.done:,}", f"{progress.rows:,}", rate, left
-            )
-
-
-def _rate(progress: "Progress", began: float) -> float:
-    return (progress.done - progress.before) / max(time.monotonic() - began, 1e-9)
-
-
-@contextmanager
-def progress(console: Console) -> Iterator[Teller]:
-    """What shows how far a batch is: a bar on a terminal, log lines elsewhere."""
-    if not console.is_terminal:
-        logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-        logging.getLogger("luthier").setLevel(logging.INFO)
-        yield Lines()
-        return
-    bar = Bar(console)
-    with bar.shown:
-        yield bar

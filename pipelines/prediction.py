@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.errors import LuthierError
-from resources.home import luthier_home
-from resources.tracking import Tracking
+from pipelines.home_resources import home_tracking
 
 
 def read_texts(path: Path) -> list[str]:
@@ -32,15 +31,15 @@ def paired(pairs: Sequence[str], texts: Sequence[str]) -> list[str]:
 
 def answers(model: str, given: Mapping[str, Sequence[str]], version: str | None = None) -> list[dict[str, Any]]:
     """The answer of a version, or the champion, to each row beside what was given: columns of the same length."""
-    import pandas as pd
+    import pyarrow as pa
 
-    tracking = Tracking(home=str(luthier_home()))
-    asked = tracking.load_champion(model) if version is None else tracking.load_version(model, version)
-    schema = asked.metadata.get_input_schema()
-    require_columns(model, given, required=schema.required_input_names(), known=schema.input_names())
-    found = asked.predict(pd.DataFrame(given)).to_dict("records")
-    rows = zip(*given.values(), strict=True)
-    return [{**dict(zip(given, row, strict=True)), **answer} for row, answer in zip(rows, found, strict=True)]
+    from resources.asked_model import asked_model
+
+    asked = asked_model(home_tracking(), model, version)
+    require_columns(model, given, required=asked.inputs.required, known=asked.inputs.names)
+    rows = pa.table(dict(given))
+    pairs = zip(rows.to_pylist(), asked.answer(rows).to_pylist(), strict=True)
+    return [{**row, **answer} for row, answer in pairs]
 
 
 def printed(answer: Mapping[str, Any], given: Sequence[str]) -> str:

@@ -10,15 +10,15 @@ from luthier.recipe.problems import RecipeError
 from luthier.recipe.resolving import ResolvedRecipe
 from luthier.recipe.schema import BaseModelSection
 from luthier.sources import NotDownloadedError
+from pipelines.home_resources import home_artifacts, home_recipes
 from resources.artifact_store import ArtifactStore
-from resources.home import luthier_home, recipes_folder
 from resources.recipe_book import RecipeBook
 from resources.source_access import fetch_base_model, fetch_data, source_access
 
 
 def check_before_run(name: str, overrides: Sequence[str] = ()) -> ResolvedRecipe:
     """The resolved recipe, or all its problems: also columns and model, where data and model need no download."""
-    book, artifacts = RecipeBook(folder=str(recipes_folder())), ArtifactStore(home=str(luthier_home()))
+    book, artifacts = home_recipes(), home_artifacts()
     at_hand = _AtHand(name, book, artifacts)
     return check_recipe(book.path(name), overrides, columns=at_hand.columns, model=at_hand.model)
 

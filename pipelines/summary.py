@@ -5,16 +5,15 @@ from rich.console import Console
 from rich.table import Table
 
 from luthier.recipe.resolving import LAUNCH, ResolvedRecipe
+from pipelines.home_resources import home_artifacts
 from pipelines.launch import Launch
 from pipelines.results import Result, newest_result
-from resources.artifact_store import ArtifactStore
-from resources.home import luthier_home
 
 
 def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> None:
     """What the run came to, how long it took, and what to do next."""
     with dg.DagsterInstance.get() as instance:
-        result = newest_result(resolved.name, instance, ArtifactStore(home=str(luthier_home())))
+        result = newest_result(resolved.name, instance, home_artifacts())
     print_result(resolved, result, console)
     minutes, seconds = divmod(round(ended.seconds), 60)
     share = f"of which {ended.overhead:.0%} is not library work" if ended.overhead < 1 else "everything reused"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from assets.incumbent import RegisteredChampion, registered_version
@@ -84,13 +85,6 @@ def print_versions(found: Versions, console: Console) -> None:
         before = f" in the place of version {change.before}" if change.before else ""
         line = f"{change.time[:16].replace('T', ' ')}  {change.kind}: version {change.version}{before}, by {change.by}."
         console.print(f"{line} {change.reason}", highlight=False, markup=False)
-
-
-def escape(text: str) -> str:
-    """Text as rich shows it as it is."""
-    from rich.markup import escape as escaped
-
-    return escaped(text)
 
 
 def shown_score(version: RegisteredVersion) -> str:

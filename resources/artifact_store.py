@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 from pydantic import Field
 
 from luthier.digest import digest_of, folder_digests
+from luthier.durable import sync
 from luthier.errors import LuthierError
 
 log = logging.getLogger("luthier.artifacts")
@@ -203,8 +203,4 @@ def _make_durable(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         if path.is_file():
             path.chmod(0o444)
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)

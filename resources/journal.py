@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from luthier.durable import written_whole
+
 log = logging.getLogger("luthier.tracking")
 
 Record = dict[str, Any]
@@ -125,14 +127,8 @@ def read_cursor(path: Path) -> Cursor:
 
 
 def write_cursor(path: Path, cursor: Cursor) -> None:
-    write_whole(path.with_suffix(".cursor"), json.dumps(asdict(cursor)))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replaces ``path`` in one step: a reader sees the old text or the new."""
-    pending = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
-    pending.write_text(text)
-    pending.replace(path)
+    with written_whole(path.with_suffix(".cursor")) as pending:
+        pending.write_text(json.dumps(asdict(cursor)))
 
 
 def remove_journal(path: Path) -> None:

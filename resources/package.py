@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import luthier
 
@@ -40,9 +40,9 @@ def save_package(model: Path, package: Path, serving: "Serving", rows: "pa.Table
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, Schema
 
-    from luthier.packaging.serving import INPUTS
+    from luthier.packaging.serving import asked_columns
 
-    columns = [name for name in INPUTS if rows[name].null_count < len(rows)]
+    columns = asked_columns(rows)
     # A conversation is all that a row needs, and so is a text that begins one.
     inputs = [ColSpec("string", name, required="messages" not in columns) for name in columns]
     outputs = [ColSpec(TYPES[str(field.type)], field.name) for field in serving.outputs]
@@ -68,8 +68,28 @@ def ask_package(package: Path) -> "Ask":
     """The answers of the package, as MLflow loads it, to rows of the columns that it takes."""
     import mlflow
 
-    model = mlflow.pyfunc.load_model(str(package))
-    return lambda rows: list(model.predict(rows.to_pandas()).to_dict("records"))
+    answer = answering(mlflow.pyfunc.load_model(str(package)))
+    return lambda rows: answer(rows).to_pylist()
+
+
+def answering(model: Any) -> "Callable[[pa.Table], pa.Table]":
+    """A function from the columns that a model which MLflow loaded takes to those of its answers.
+
+    It raises DataError for rows that the model refuses.
+    """
+    import pyarrow as pa
+
+    schema = answer_schema(model)
+    return lambda rows: pa.Table.from_pandas(model.predict(rows.to_pandas()), schema=schema, preserve_index=False)
+
+
+def answer_schema(model: Any) -> "pa.Schema":
+    """The columns of a model's answers, by its signature."""
+    import pyarrow as pa
+
+    arrow = {mlflow_name: pa.type_for_alias(alias) for alias, mlflow_name in TYPES.items()}
+    columns = model.metadata.get_output_schema().inputs
+    return pa.schema([(column.name, arrow[column.type.name]) for column in columns])
 
 
 def load_served(package: Path) -> "ServedModel":

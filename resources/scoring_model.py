@@ -1,4 +1,7 @@
-"""The code inside a package. Luthier lies beside it, and runs where it is not installed."""
+"""The code inside a package. Luthier lies beside it, and runs where it is not installed.
+
+MLflow runs it as a file, which is why it may import MLflow at once: nothing of Luthier imports it.
+"""
 
 import logging
 from pathlib import Path

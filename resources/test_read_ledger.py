@@ -1,10 +1,11 @@
 """The ledger of who read which test split: one small file a reading, which outlives runs and rounds."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from luthier.durable import written_whole
 
 if TYPE_CHECKING:
     from luthier.evaluation.test_reads import Reading, TestReads
@@ -47,7 +48,5 @@ class TestReadLedger:
         return {path.stem: Reading(**json.loads(path.read_text())) for path in self.folder.glob("*.json")}
 
     def _write(self, evaluation: str, reading: "Reading") -> None:
-        """At once or not at all."""
-        pending = self.folder / f"{evaluation}.{os.getpid()}.pending"
-        pending.write_text(json.dumps(asdict(reading)))
-        pending.replace(self.folder / f"{evaluation}.json")
+        with written_whole(self.folder / f"{evaluation}.json") as path:
+            path.write_text(json.dumps(asdict(reading)))

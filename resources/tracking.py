@@ -132,10 +132,7 @@ class Tracking(dg.ConfigurableResource):
         """The newest version whose ``tag`` is ``digest`` and whose files are there."""
         return self.registry.find_version(name, digest, tag)
 
-    def load_champion(self, name: str) -> Any:
-        return self.registry.load_champion(name)
-
-    def load_version(self, name: str, version: str) -> Any:
+    def load_version(self, name: str, version: str | None = None) -> Any:
         return self.registry.load_version(name, version)
 
     def _page(self, ref: RunRef) -> str:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,9 @@ class ModelRegistry:
 
     def alias(self, name: str, alias: str) -> str | None:
         """The version that an alias of the model stands at."""
-        from mlflow.exceptions import MlflowException
-
         with self.answering():
-            try:
-                return str(self.store.client.get_model_version_by_alias(name, alias).version)
-            except MlflowException as error:
-                if self.store.refused(error) or error.get_http_status_code() == 404:
-                    return None
-                raise
+            found = self._known(self.store.client.get_model_version_by_alias, name, alias)
+        return None if found is None else str(found.version)
 
     def champion(self, name: str) -> str | None:
         return self.alias(name, CHAMPION)
@@ -77,7 +71,7 @@ class ModelRegistry:
         """All versions of the model, the newest first; none where there is no such model."""
         with self.answering():
             client = self.store.client
-            model = self._model(name)
+            model = self._known(client.get_registered_model, name)
             aliases = model.aliases if model else {}
             order = {"filter_string": f"name = '{name}'", "order_by": ["version_number DESC"]}
             found = [version for page in pages(client.search_model_versions, **order) for version in page]
@@ -95,7 +89,7 @@ class ModelRegistry:
     def model_tags(self, name: str) -> dict[str, str]:
         """The tags of the registered model itself; none where there is no such model."""
         with self.answering():
-            model = self._model(name)
+            model = self._known(self.store.client.get_registered_model, name)
             return dict(model.tags) if model else {}
 
     def delete(self, name: str, version: str) -> None:
@@ -151,22 +145,23 @@ class ModelRegistry:
         tagged = (found.version for found in self.versions(name) if found.tags.get(tag) == digest)
         return next((version for version in tagged if self.has_files(name, version)), None)
 
-    def load_champion(self, name: str) -> Any:
-        """The champion as an MLflow pyfunc."""
-        version = self.champion(name)
-        if version is None:
-            raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
-        return self.load_version(name, version)
-
-    def load_version(self, name: str, version: str) -> Any:
-        """A registered version as an MLflow pyfunc. Raises LuthierError: there is no such version."""
-        if not self._has_version(name, version):
+    def chosen(self, name: str, version: str | None) -> str:
+        """The version, the champion when it is None. Raises LuthierError: there is no such version."""
+        if version is not None and not self._has_version(name, version):
             remedy = "name one that MLflow lists, or none for the champion"
             raise LuthierError("no such version", where=name, received=version, remedy=remedy)
+        chosen = version or self.champion(name)
+        if chosen is None:
+            raise LuthierError("no champion is registered", where=name, remedy="run a recipe that deploys this model")
+        return chosen
+
+    def load_version(self, name: str, version: str | None = None) -> Any:
+        """A registered version, the champion by default, as an MLflow pyfunc. Raises LuthierError: there is none."""
+        chosen = self.chosen(name, version)
         with self.answering(), _default_uri(self.store.uri):
             import mlflow
 
-            return mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+            return mlflow.pyfunc.load_model(f"models:/{name}/{chosen}")
 
     def _logged_model(
         self, package: Path, name: str, run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]
@@ -198,22 +193,15 @@ class ModelRegistry:
                 raise
 
     def _has_version(self, name: str, version: str) -> bool:
-        from mlflow.exceptions import MlflowException
-
         with self.answering():
-            try:
-                self.store.client.get_model_version(name, version)
-            except MlflowException as error:
-                if self.store.refused(error) or error.get_http_status_code() == 404:
-                    return False
-                raise
-        return True
+            return self._known(self.store.client.get_model_version, name, version) is not None
 
-    def _model(self, name: str) -> Any:
+    def _known(self, ask: Callable[..., Any], *names: str) -> Any:
+        """What MLflow says of something; None where it knows nothing of that name."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.store.client.get_registered_model(name)
+            return ask(*names)
         except MlflowException as error:
             if self.store.refused(error) or error.get_http_status_code() == 404:
                 return None

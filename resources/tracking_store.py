@@ -14,7 +14,8 @@ from typing import Any
 from filelock import FileLock
 
 from luthier.digest import digest_of
-from resources.journal import RunStart, safe, write_whole
+from luthier.durable import written_whole
+from resources.journal import RunStart, safe
 
 log = logging.getLogger("luthier.tracking")
 
@@ -141,7 +142,8 @@ class TrackingStore:
                 tags["mlflow.parentRunId"] = parent.run_id
             run = client.create_run(experiment, start_time=start.time, tags=tags, run_name=start.name)
         ref = RunRef(run.info.run_id, run.info.experiment_id)
-        write_whole(self._memory(start.key), json.dumps(asdict(ref)))
+        with written_whole(self._memory(start.key)) as path:
+            path.write_text(json.dumps(asdict(ref)))
         return ref
 
     def _experiment(self, client: Any, name: str) -> str:

@@ -30,6 +30,11 @@ def read_arrow(path: Path) -> Iterator[Row | Rejection]:
         yield from records_of(_batches(reader), file=path.name)
 
 
+def arrow_rows(path: Path) -> int:
+    """How many there are, which only reading them tells."""
+    return sum(batch.num_rows for batch in _rows_after(0, path))
+
+
 def arrow_batches(path: Path, *, skip: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The schema, and the rows after ``skip`` with their types."""
     with _open(path) as reader:

@@ -29,6 +29,12 @@ def read_parquet(path: Path) -> Iterator[Row | Rejection]:
         yield from records_of(file.iter_batches(ROWS_AT_ONCE), file=path.name)
 
 
+def parquet_rows(path: Path) -> int:
+    """How many there are, as the file says."""
+    with _open(path) as file:
+        return file.metadata.num_rows
+
+
 def parquet_batches(path: Path, *, skip: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The schema, and the rows after ``skip`` with their types; row groups before that are not read."""
     file = _open(path)

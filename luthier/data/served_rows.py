@@ -4,37 +4,31 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from luthier.data.conversations import Message, as_text
+from luthier.data.input_cleaning import InputCleaning
 from luthier.data.new_rows import WITHOUT, Rows
-from luthier.data.row_content import IN_PLACE
-from luthier.data.text import clean_in_place
-from luthier.data.text_cleaning import TextCleaner
 from luthier.data.unusable import Unusable
-
-if TYPE_CHECKING:
-    from luthier.recipe.data_section import DataSection
 
 Row = dict[str, Any]
 
 
-def served_rows(files: Sequence[Path], version: str, data: "DataSection", *, most: int) -> Rows:
+def served_rows(files: Sequence[Path], version: str, cleaning: InputCleaning, *, most: int) -> Rows:
     """At most ``most`` rows of the log's ``files``, the oldest first, that ``version`` answered.
 
-    Texts are cleaned as those of training rows were; labels are the model's own.
+    Texts are cleaned as the model read them; labels are its own.
     """
     labels: Counter[str] = Counter()
     numbers: list[float] = []
     texts: list[str] = []
     pairs: list[str | None] = []
-    cleaner = TextCleaner(data.cleaning)
     for row in _newest(files, version, most):
         try:
-            text, pair = _asked(row, cleaner, data.label_kind)
+            text, pair = _asked(row, cleaning)
         except Unusable:
             # The server answered it; no training row looks like it, nor is there a text to compare.
             text, pair = "", None
@@ -57,12 +51,11 @@ def _newest(files: Sequence[Path], version: str, most: int) -> Iterator[Row]:
             return
 
 
-def _asked(row: Row, cleaner: TextCleaner, kind: str) -> tuple[str, str | None]:
+def _asked(row: Row, cleaning: InputCleaning) -> tuple[str, str | None]:
     if row["messages"] is not None:
-        turns = [Message(turn["role"], cleaner.lines(turn["content"])) for turn in json.loads(row["messages"])]
+        turns = [Message(turn["role"], cleaning.said(turn["content"])) for turn in json.loads(row["messages"])]
         return as_text(turns), None
-    clean = clean_in_place if kind in IN_PLACE else cleaner.line
-    return clean(row["text"] or ""), None if row["pair"] is None else cleaner.line(row["pair"])
+    return cleaning.text(row["text"] or ""), None if row["pair"] is None else cleaning.pair(row["pair"])
 
 
 def _names(row: Row) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from luthier.packaging.parity import TOLERANCE, Parity, is_tied, require_agreement
-from luthier.packaging.serving import INPUTS, answer_columns
+from luthier.packaging.parity import TOLERANCE, Parity, is_tied, largest_difference, parity_of
+from luthier.packaging.serving import answer_columns, asked_columns
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.tasks.head import Head
@@ -35,7 +35,7 @@ class Asked:
 
 def asked_rows(rows: pa.Table, answers: Predictions, task: str, tokenizer: Any, head: Head, max_length: int) -> Asked:
     """The rows of a split that a package does not refuse: not those without a text, or whose template refuses them."""
-    columns = [name for name in INPUTS if rows[name].null_count < len(rows)]
+    columns = asked_columns(rows)
     known = TASKS[task]
     served = [_is_whole(row, columns) for row in rows.select(columns).to_pylist()]
     if isinstance(known, LanguageModeling):
@@ -60,14 +60,10 @@ def require_same_answers(
     Raises:
         ParityError: a row differs, or there are none.
     """
-    pairs = list(zip(asked.answers.answers, asked.answers.evidence, strict=True))
-    rows = list(zip([answer_columns(*pair, head) for pair in pairs], received, strict=True))
-    differences = [number_difference(wanted, given) for wanted, given in rows]
-    agree = [
-        difference <= tolerance and (_texts(wanted) == _texts(given) or is_tied(evidence, head, tolerance, calibration))
-        for difference, (wanted, given), (_, evidence) in zip(differences, rows, pairs, strict=True)
-    ]
-    return require_agreement(form, differences, agree, tolerance)
+    pairs = zip(asked.answers.answers, asked.answers.evidence, strict=True)
+    wanted = [answer_columns(*pair, head) for pair in pairs]
+    firm = [not is_tied(evidence, head, tolerance, calibration) for evidence in asked.answers.evidence]
+    return _require_same(form, wanted, received, firm, tolerance)
 
 
 @dataclass(frozen=True)
@@ -110,22 +106,31 @@ class KeptAnswers:
     def require(self, form: str, ask: Ask) -> Parity:
         """Asks each row alone, and compares. Raises ParityError."""
         received = [ask(_one(self.columns, row))[0] for row in self.rows]
-        pairs = list(zip(self.answers, received, self.firm, strict=True))
-        differences = [number_difference(wanted, given) for wanted, given, _ in pairs]
-        agree = [
-            difference <= self.tolerance and (_texts(wanted) == _texts(given) or not firm)
-            for difference, (wanted, given, firm) in zip(differences, pairs, strict=True)
-        ]
-        return require_agreement(form, differences, agree, self.tolerance)
+        return _require_same(form, self.answers, received, self.firm, self.tolerance)
+
+
+def _require_same(
+    form: str,
+    wanted: Sequence[Mapping[str, Any]],
+    received: Sequence[Mapping[str, Any]],
+    firm: Sequence[bool],
+    tolerance: float,
+) -> Parity:
+    apart = [number_difference(*pair) for pair in zip(wanted, received, strict=True)]
+    same = [_texts(one) == _texts(other) for one, other in zip(wanted, received, strict=True)]
+    agree = [
+        difference <= tolerance and (alike or not certain)
+        for difference, alike, certain in zip(apart, same, firm, strict=True)
+    ]
+    return parity_of(form, apart, agree, tolerance)
 
 
 def number_difference(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> float:
-    """The largest difference between numbers of the same name, relative above 1; infinite where one has others."""
+    """The largest difference between numbers of the same name; infinite where one has others."""
     one, other = _numbers(wanted), _numbers(given)
     if one.keys() != other.keys():
         return float("inf")
-    found = [abs(other[name] - value) / max(1.0, abs(value)) for name, value in one.items()]
-    return float(np.nan_to_num(np.array(found), nan=np.inf, posinf=np.inf).max(initial=0.0))
+    return largest_difference(np.array([*one.values()]), np.array([other[name] for name in one]))
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

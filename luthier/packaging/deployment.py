@@ -12,11 +12,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from luthier.evaluation.report import read_report
+from luthier.data.input_cleaning import InputCleaning
+from luthier.evaluation.report import EvaluationReport
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
 from luthier.packaging.answers import Ask, Asked, KeptAnswers, asked_rows, require_same_answers
-from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_reference, write_servable
 from luthier.packaging.model_card import model_card
 from luthier.packaging.parity import TOLERANCE, Parity, require_parity
@@ -50,7 +50,7 @@ ServePackage = Callable[[Path], AbstractContextManager[Ask]]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is packaged: the folders of the artifacts it comes from, and how it is asked.
+    """What is packaged: the folders of the artifacts it comes from, its report, and how it is asked.
 
     ``recipe`` has the method and the training that were used, which a study may have found.
     """
@@ -65,7 +65,7 @@ class Deployment:
     base: Path
     model: Path
     tuned: Path
-    report: Path
+    report: EvaluationReport
     cleaning: InputCleaning
 
     @property
@@ -82,7 +82,7 @@ class Deployment:
     def card(self) -> str:
         """The model card."""
         return model_card(
-            read_report(self.report),
+            self.report,
             model=self.recipe.model_name,
             recipe=self.recipe.recipe.model_dump(mode="json"),
             base=json.loads((self.base / "facts.json").read_text())["provenance"],
@@ -96,7 +96,7 @@ class Deployment:
             max_length=self.max_length,
             max_new_tokens=self.max_new_tokens,
             method=None if self.method.merges else self.method,
-            calibration=read_report(self.report).calibration,
+            calibration=self.report.calibration,
             cleaning=self.cleaning,
         )
 

@@ -50,17 +50,17 @@ def require_parity(
             remedy="give validation rows that the model can learn from",
         )
     rows = list(zip(expected.answers, expected.evidence, received.answers, received.evidence, strict=True))
-    differences = [_difference(known, found) for _, known, _, found in rows]
+    apart = [largest_difference(known, found) for _, known, _, found in rows]
     agree = [
         difference <= tolerance and (wanted == given or is_tied(known, head, tolerance, calibration))
-        for difference, (wanted, known, given, _) in zip(differences, rows, strict=True)
+        for difference, (wanted, known, given, _) in zip(apart, rows, strict=True)
     ]
-    return require_agreement(form, differences, agree, tolerance)
+    return parity_of(form, apart, agree, tolerance)
 
 
-def require_agreement(form: str, differences: Sequence[float], agree: Sequence[bool], tolerance: float) -> Parity:
-    """What was found of each row, as ``Parity``. Raises ParityError: not all agree, or there are none."""
-    parity = Parity(form, len(agree), sum(agree), max(differences, default=0.0))
+def parity_of(form: str, apart: Sequence[float], agree: Sequence[bool], tolerance: float) -> Parity:
+    """What was found of each row. Raises ParityError: not all agree, or there are none."""
+    parity = Parity(form, len(agree), sum(agree), max(apart, default=0.0))
     if not (agree and all(agree)):
         raise ParityError(
             f"the {form} model does not answer as the trained one",
@@ -71,12 +71,17 @@ def require_agreement(form: str, differences: Sequence[float], agree: Sequence[b
     return parity
 
 
-def _difference(expected: np.ndarray, received: np.ndarray) -> float:
-    """The largest difference; infinite between evidence of other shapes, or where a number is none."""
+def differences(expected: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """Between numbers, relative to those above 1; infinite between other shapes, or where a number is none."""
     if expected.shape != received.shape:
-        return float("inf")
+        return np.array([np.inf])
     found = np.abs(expected - received) / np.maximum(1, np.abs(expected))
-    return float(np.nan_to_num(found, nan=np.inf, posinf=np.inf).max(initial=0.0))
+    return np.nan_to_num(found, nan=np.inf, posinf=np.inf)
+
+
+def largest_difference(expected: np.ndarray, received: np.ndarray) -> float:
+    """The largest of them; none where there is no number."""
+    return float(differences(expected, received).max(initial=0.0))
 
 
 def is_tied(evidence: np.ndarray, head: Head, tolerance: float, calibration: Calibration) -> bool:

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from luthier.data.input_cleaning import InputCleaning
 from luthier.errors import DataError
 from luthier.methods import Method
 from luthier.models.loading import load_tokenizer
-from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.merging import load_servable
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
@@ -94,16 +94,16 @@ class ServedModel:
             DataError: a row has no text, no pair beside rows that have one, or messages that are no conversation or
                 one that the model's chat template refuses.
         """
-        return self.explained(given)[0]
+        if not self.serving.head.is_language_model:
+            return self.explained(given)[0]
+        texts = self.written(given, self.serving.inference(generated_rows=len(given)))
+        return pa.table({"answer": [text.text for text in texts]}, schema=self.serving.outputs)
 
     def explained(self, given: pa.Table) -> tuple[pa.Table, Predictions]:
-        """``answers`` beside what they come from."""
+        """``answers`` beside what they come from, of a model that does not write."""
         if not len(given):
             return self.serving.outputs.empty_table(), Predictions([], [])
-        rows = rows_of(given, self.serving.cleaning)
-        if isinstance(TASKS[self.serving.task], LanguageModeling):
-            self.prompts(rows)
-        found = self.predict(rows, self.serving.inference(generated_rows=len(given)))
+        found = self.predict(rows_of(given, self.serving.cleaning), self.serving.inference(generated_rows=0))
         pairs = zip(found.answers, found.evidence, strict=True)
         columns = [answer_columns(answer, evidence, self.serving.head) for answer, evidence in pairs]
         return pa.Table.from_pylist(columns, schema=self.serving.outputs), found
@@ -116,13 +116,15 @@ class ServedModel:
         Raises:
             DataError: as ``answers`` does.
         """
+        if not len(given):
+            return []
         task = TASKS[self.serving.task]
         assert isinstance(task, LanguageModeling)
         ends = task.ends(self.tokenizer, self.serving.head)
-        prompts = self.prompts(rows_of(given, self.serving.cleaning))
+        prompts = self._prompts(rows_of(given, self.serving.cleaning))
         return generated(self.model, self.tokenizer, prompts, ends, how, heard=heard)
 
-    def prompts(self, rows: pa.Table) -> list[list[int]]:
+    def _prompts(self, rows: pa.Table) -> list[list[int]]:
         """What a model that writes reads of each row.
 
         Refuses what the chat template does: its answer would be empty, as if the model had nothing to say.
@@ -138,6 +140,11 @@ class ServedModel:
                 remedy="let user and assistant take turns, the user first; leave a system message out",
             )
         return prompts
+
+
+def asked_columns(rows: pa.Table) -> list[str]:
+    """The columns of ``INPUTS`` that rows of a split have."""
+    return [name for name in INPUTS if rows[name].null_count < len(rows)]
 
 
 def rows_of(given: pa.Table, cleaning: InputCleaning | None = None) -> pa.Table:

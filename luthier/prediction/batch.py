@@ -17,7 +17,7 @@ from luthier.prediction.answering import REASON, Answer, answered
 from luthier.prediction.input_file import InputFile
 from luthier.prediction.output import writer_for
 from luthier.prediction.parts import Parts
-from luthier.prediction.prompts import Asked, PromptReader, prompt_reader
+from luthier.prediction.prompts import ModelInputs, PromptReader, prompt_reader
 
 if TYPE_CHECKING:
     from luthier.recipe.data_section import DataSection
@@ -38,7 +38,7 @@ class AskedModel:
 
     name: str
     version: str
-    asked: Asked
+    inputs: ModelInputs
     outputs: pa.Schema
     answer: Answer
 
@@ -101,16 +101,17 @@ def predict_file(
     """
     write = writer_for(out)
     columns = given.columns()
-    reader = prompt_reader(data, columns, model.asked, text=text, pair=pair)
+    reader = prompt_reader(data, columns, model.inputs, text=text, pair=pair)
     plan = _plan(given, columns, model, reader)
     schema = _schema(given.schema(columns), model, plan)
+    reason = schema.names[-1]
     if _is_finished(out, folder, plan):
-        return _result(out, model, schema, columns, pq.ParquetFile(out).iter_batches(columns=[schema.names[-1]]))
+        return _result(out, model, schema, columns, pq.ParquetFile(out).iter_batches(columns=[reason]))
     parts = Parts(folder, plan, model.chunk_rows)
     count = _answer(given, parts, model, reader, schema, len(columns), tell)
     with written_whole(out, scratch=folder) as path:
         write(path, schema, parts.tables(count))
-    result = _result(out, model, schema, columns, parts.tables(count))
+    result = _result(out, model, schema, columns, parts.tables(count, [reason]))
     parts.finish()
     return result
 
@@ -173,7 +174,7 @@ def _answer(
     own = pa.schema(list(schema)[:width])
     if done < rows:
         for chunk in given.chunks(parts.rows, schema=own, read=reader.columns, skip=done):
-            said = answered(chunk.records, reader, model.answer, inputs=model.asked.inputs, outputs=model.outputs)
+            said = answered(chunk.records, reader, model.answer, inputs=model.inputs.names, outputs=model.outputs)
             places = pa.array(range(chunk.first, chunk.first + len(said)), pa.int64())
             versions = pa.array([model.version] * len(said), pa.string())
             added = [*said.columns[:-1], places, versions, said[REASON]]

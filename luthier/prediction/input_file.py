@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from luthier.data.arrow import arrow_batches, records_of
-from luthier.data.parquet import parquet_batches
+from luthier.data.arrow import arrow_batches, arrow_rows, records_of
+from luthier.data.parquet import parquet_batches, parquet_rows
 from luthier.data.reading import TABLE_FORMS, Rejection, Row, column_names, read_rows
 
 BATCHES = {"parquet": parquet_batches, "arrow": arrow_batches}
+COUNTS = {"parquet": parquet_rows, "arrow": arrow_rows}
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,10 @@ class InputFile:
         return schema.remove_metadata()
 
     def count(self) -> int:
-        """How many records there are; they are read for that."""
-        if not self.is_table:
-            return sum(1 for _ in read_rows(self.path, self.form, self.pattern))
-        _, batches = BATCHES[self.form](self.path, skip=0)
-        return sum(batch.num_rows for batch in batches)
+        """How many records there are; all are read for that, but for Parquet, which says it."""
+        if self.is_table:
+            return COUNTS[self.form](self.path)
+        return sum(1 for _ in read_rows(self.path, self.form, self.pattern))
 
     def chunks(self, rows: int, *, schema: pa.Schema, read: Collection[str], skip: int = 0) -> Iterator[Chunk]:
         """Chunks of ``rows`` rows, fewer at the end, after ``skip`` rows; ``read`` are the columns that records need.

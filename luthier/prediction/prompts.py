@@ -1,17 +1,18 @@
-"""What the model is asked about a row of a file: its own columns, or those that the recipe makes texts of."""
+"""What the model is asked about a row of a file: its own columns, or those that the recipe makes texts of.
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+Texts are given as they are: the model cleans what it is asked.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from luthier.data.conversations import ASSISTANT, FORMATS, ConversationFormat, Message, as_json
-from luthier.data.pii import masked
+from luthier.data.conversations import ASSISTANT, FORMATS, ConversationFormat, as_json
+from luthier.data.input_cleaning import UNCLEANED, InputCleaning
 from luthier.data.raw import require_columns
-from luthier.data.row_content import IN_PLACE, filled, require_visible
+from luthier.data.row_content import filled, require_visible
 from luthier.data.tags import Words
 from luthier.data.template import Template
-from luthier.data.text import clean_in_place
-from luthier.data.text_cleaning import TextCleaner
 from luthier.data.unusable import Unusable
 from luthier.errors import DataError
 
@@ -22,11 +23,12 @@ TEXT, PAIR, MESSAGES = "text", "pair", "messages"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a model wants of a row: the names of its ``inputs``, and which of them it cannot do without."""
+class ModelInputs:
+    """What a model reads of a row: the names of its inputs, those it cannot do without, and how it cleans them."""
 
-    inputs: Sequence[str]
+    names: Sequence[str]
     required: Sequence[str]
+    cleaning: InputCleaning = UNCLEANED
 
 
 class PromptReader(Protocol):
@@ -36,29 +38,33 @@ class PromptReader(Protocol):
     described: Mapping[str, Any]
 
     def read(self, row: Mapping[str, str | None]) -> dict[str, str]:
-        """The model's inputs for one row. Raises Unusable."""
+        """The model's inputs for one row. Raises Unusable where nothing of them is left once they are clean."""
 
 
 def prompt_reader(
-    data: "DataSection", columns: Collection[str], asked: Asked, *, text: str | None = None, pair: str | None = None
+    data: "DataSection",
+    columns: Collection[str],
+    inputs: ModelInputs,
+    *,
+    text: str | None = None,
+    pair: str | None = None,
 ) -> PromptReader:
     """The first that the file's ``columns`` allow: those given here, the recipe's, the file's own text or messages.
 
-    ``text`` and ``pair`` are columns or templates. Texts are cleaned as the recipe says, which rejects none for its
-    length. Raises DataError when nothing fits.
+    ``text`` and ``pair`` are columns or templates. Raises DataError when nothing fits.
     """
     named = data.columns
     pair = pair or next((each for each in (named.pair, PAIR) if each and _has(columns, each)), None)
     if text is None and named.text is not None and _has(columns, named.text):
         text = named.text
     conversation = _conversation(data, columns) if text is None and named.text is None else None
-    if conversation is None and text is None and MESSAGES in columns and MESSAGES in asked.inputs:
+    if conversation is None and text is None and MESSAGES in columns and MESSAGES in inputs.names:
         conversation = ConversationFormat(MESSAGES, (MESSAGES,))
     if conversation is not None:
-        return Conversations(data, conversation)
+        return Conversations(data, conversation, inputs.cleaning)
     if text is not None or TEXT in columns:
-        return _texts(data, columns, asked, text or TEXT, pair)
-    wanted = [named.text or "", *asked.required]
+        return _texts(data, columns, inputs, text or TEXT, pair)
+    wanted = [named.text or "", *inputs.required]
     raise DataError(
         "nothing in the file says what the model is asked",
         received=list(columns),
@@ -78,90 +84,64 @@ def _conversation(data: "DataSection", columns: Collection[str]) -> Conversation
     return next((known for known in FORMATS if set(known.required) - {"output"} <= set(columns)), None)
 
 
-def _texts(data: "DataSection", columns: Collection[str], asked: Asked, text: str, pair: str | None) -> "Texts":
-    if PAIR in asked.required and pair is None:
+def _texts(data: "DataSection", columns: Collection[str], inputs: ModelInputs, text: str, pair: str | None) -> "Texts":
+    if PAIR in inputs.required and pair is None:
         raise DataError(
             "the model needs a pair for each text", received=list(columns), remedy="name its column with --pair"
         )
-    reader = Texts(data, Template.parse(text), Template.parse(pair) if pair and PAIR in asked.inputs else None)
+    second = Template.parse(pair) if pair and PAIR in inputs.names else None
+    reader = Texts(data, Template.parse(text), second, inputs.cleaning)
     require_columns(columns, reader.columns, where="the file")
     return reader
 
 
-class _Cleaning:
-    """What a recipe does to texts, but for the rows that it would reject."""
-
-    def __init__(self, data: "DataSection"):
-        self.texts, self.settings = TextCleaner(data.cleaning), data.cleaning
-        self.kind = data.label_kind
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """What texts depend on."""
-        return {**self.settings.model_dump(mode="json"), "label_kind": self.kind}
-
-    def present(self, row: Mapping[str, str | None], columns: Collection[str]) -> dict[str, str | None]:
-        """The values, without those that mean a missing one."""
-        values = {name: row.get(name) for name in columns}
-        return {name: None if value in self.settings.missing else value for name, value in values.items()}
-
-    def text(self, raw: str) -> str:
-        """A text whose label is to be found; where labels count characters each keeps its place."""
-        if self.kind == "tags":
-            raw = Words.of(raw).text
-        clean = clean_in_place if self.kind in IN_PLACE else self.texts.line
-        return self.masked(clean(raw))
-
-    def line(self, raw: str) -> str:
-        return self.masked(self.texts.line(raw))
-
-    def lines(self, raw: str) -> str:
-        return self.masked(self.texts.lines(raw))
-
-    def masked(self, text: str) -> str:
-        return masked(text)[0] if self.settings.pii == "mask" else text
+def _present(
+    row: Mapping[str, str | None], columns: Collection[str], missing: Collection[str]
+) -> dict[str, str | None]:
+    """The values of columns, without those that mean a missing one."""
+    values = {name: row.get(name) for name in columns}
+    return {name: None if value in missing else value for name, value in values.items()}
 
 
 class Texts:
     """A text, perhaps with a pair, of columns or templates."""
 
-    def __init__(self, data: "DataSection", text: Template, pair: Template | None):
-        self._text, self._pair, self._cleaning = text, pair, _Cleaning(data)
+    def __init__(self, data: "DataSection", text: Template, pair: Template | None, cleaning: InputCleaning):
+        self._text, self._pair, self._cleaning = text, pair, cleaning
+        self._missing, self._tagged = data.cleaning.missing, data.label_kind == "tags"
         self.columns = text.columns | (pair.columns if pair else frozenset())
         self.described: Mapping[str, Any] = {
             TEXT: text.text,
             PAIR: pair and pair.text,
-            "cleaning": self._cleaning.described,
+            "missing": self._missing,
+            "tagged": self._tagged,
         }
 
     def read(self, row: Mapping[str, str | None]) -> dict[str, str]:
-        values = self._cleaning.present(row, self.columns)
-        said = {TEXT: _said(self._text, values, TEXT, self._cleaning.text)}
-        return said | ({} if self._pair is None else {PAIR: _said(self._pair, values, PAIR, self._cleaning.line)})
+        values = _present(row, self.columns, self._missing)
+        text = filled(self._text, values, TEXT)
+        if self._tagged:
+            text = Words.of(text).text
+        require_visible(self._cleaning.text(text), self._text, values, TEXT)
+        if self._pair is None:
+            return {TEXT: text}
+        pair = filled(self._pair, values, PAIR)
+        require_visible(self._cleaning.pair(pair), self._pair, values, PAIR)
+        return {TEXT: text, PAIR: pair}
 
 
 class Conversations:
     """A conversation; an answer of the assistant at its end is left out, as it is what the model is asked for."""
 
-    def __init__(self, data: "DataSection", conversation: ConversationFormat):
-        self._format, self._cleaning = conversation, _Cleaning(data)
+    def __init__(self, data: "DataSection", conversation: ConversationFormat, cleaning: InputCleaning):
+        self._format, self._cleaning, self._missing = conversation, cleaning, data.cleaning.missing
         self.columns = frozenset((*conversation.required, *conversation.optional))
-        self.described: Mapping[str, Any] = {
-            MESSAGES: list(conversation.required),
-            "cleaning": self._cleaning.described,
-        }
+        self.described: Mapping[str, Any] = {MESSAGES: list(conversation.required), "missing": self._missing}
 
     def read(self, row: Mapping[str, str | None]) -> dict[str, str]:
-        found = self._format.messages(self._cleaning.present(row, self.columns))
-        messages = [Message(role, self._cleaning.lines(content)) for role, content in found]
+        messages = self._format.messages(_present(row, self.columns, self._missing))
         if messages and messages[-1].role == ASSISTANT:
             messages.pop()
-        if not any(content for _, content in messages):
+        if not any(self._cleaning.said(content) for _, content in messages):
             raise Unusable("nobody asks anything in the conversation")
         return {MESSAGES: as_json(messages)}
-
-
-def _said(template: Template, row: Mapping[str, str | None], what: str, clean: Callable[[str], str]) -> str:
-    text = clean(filled(template, row, what))
-    require_visible(text, template, row, what)
-    return text

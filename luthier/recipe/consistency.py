@@ -1,4 +1,4 @@
-"""Fields of the data section held against each other."""
+"""Fields of a recipe held against each other."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 from luthier.methods import AnyMethod
 from luthier.packaging.targets import TARGETS
 from luthier.recipe.data_section import DataSection
+from luthier.recipe.deploy_section import DeploySection
 from luthier.recipe.problems import NOTHING, Places, Problem
-from luthier.recipe.schema import BaseModelSection, DeploySection, EvaluationSection, TrainingSection
+from luthier.recipe.schema import BaseModelSection, EvaluationSection, TrainingSection
 from luthier.tasks import Task
 
 STRATIFIABLE = "single"

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from luthier.data.conversations import conversation_format
 from luthier.data.expression import Expression
 from luthier.data.plain_text import compiled
 from luthier.data.template import Template
 from luthier.errors import DataError
-from luthier.recipe.section import Address, Name, Section, Seed, Sha256
+from luthier.recipe.section import Address, Name, Section, Seed, Sha256, different
 
 Sources = Address | Annotated[list[Address], Field(min_length=1)]
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "text", "orange"]
@@ -49,7 +49,7 @@ class Columns(Section):
     split: Name | None = Field(
         default=None, description="A column that says train, validation or test, for data.split.by: given."
     )
-    slices: list[Name] = Field(
+    slices: Annotated[list[Name], AfterValidator(different)] = Field(
         default=[],
         max_length=20,
         description="Columns that the report scores the test rows by, each value or range apart; no model reads them.",
@@ -67,13 +67,6 @@ class Columns(Section):
         if not expression.columns:
             raise ValueError("names no column; write it as in 'sentiment > 0'")
         return label
-
-    @field_validator("slices")
-    @classmethod
-    def _are_named_once(cls, slices: list[str]) -> list[str]:
-        if repeated := sorted({name for name in slices if slices.count(name) > 1}):
-            raise ValueError(f"must name each column once, not {repeated[0]} again")
-        return slices
 
     @field_validator("text", "pair")
     @classmethod

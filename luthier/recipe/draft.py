@@ -17,10 +17,11 @@ from luthier.recipe.consistency import (
     method_problems,
 )
 from luthier.recipe.data_section import DataSection
+from luthier.recipe.deploy_section import DeploySection
 from luthier.recipe.positions import MalformedYaml, parse_value, read_document
 from luthier.recipe.problems import Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import DEFAULT, LayeredValues, ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, DeploySection, EvaluationSection, Recipe, TrainingSection
+from luthier.recipe.schema import BaseModelSection, EvaluationSection, Recipe, TrainingSection
 from luthier.recipe.search_space import SearchSpace
 from luthier.recipe.tuning_section import TuningSection
 from luthier.recipe.validation import problems_of, without_errors

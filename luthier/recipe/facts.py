@@ -9,10 +9,11 @@ from luthier.errors import DataError, LuthierError
 from luthier.methods import AnyMethod
 from luthier.methods.support import unsupported
 from luthier.recipe.data_section import DataSection
+from luthier.recipe.deploy_section import DeploySection
 from luthier.recipe.draft import Draft
 from luthier.recipe.problems import NOTHING, Places, Problem, RecipeError, nearest
 from luthier.recipe.resolving import ResolvedRecipe
-from luthier.recipe.schema import BaseModelSection, DeploySection, TrainingSection
+from luthier.recipe.schema import BaseModelSection, TrainingSection
 from luthier.tasks import TASKS, Task
 from luthier.tasks.batches import longest_fitting
 

@@ -8,27 +8,21 @@ is a whole recipe: everything else has a default that is good for the method. ``
 ``luthier.methods``, one file for each kind.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import PydanticCustomError
 
 from luthier.methods import METHODS, Method
 from luthier.methods.lora import Lora
-from luthier.packaging.targets import PACKAGE, TARGETS
-from luthier.packaging.targets.folder import Folder
-from luthier.packaging.targets.gguf import Gguf
-from luthier.packaging.targets.onnx import Onnx
-from luthier.packaging.targets.target import Target
 from luthier.recipe.data_section import DataSection
+from luthier.recipe.deploy_section import DeploySection
 from luthier.recipe.drift_section import DriftSection
 from luthier.recipe.gate_section import GateSection
 from luthier.recipe.learning_curve_section import LearningCurveSection
 from luthier.recipe.on_failure_section import OnFailureSection
 from luthier.recipe.schedule_section import ScheduleSection
-from luthier.recipe.section import Address, Name, Section, Seed, Sha256
+from luthier.recipe.section import Address, Name, Section, Seed, Sha256, different, unknown_name
 from luthier.recipe.serving_section import ServingSection
 from luthier.recipe.tuning_section import TuningSection
 from luthier.tasks import TASKS
@@ -180,62 +174,17 @@ def _known_method(kind: str) -> str:
     return kind
 
 
-def _known_target(name: str) -> str:
-    if name not in (PACKAGE, *TARGETS):
-        raise unknown_name([PACKAGE, *TARGETS])
-    return name
-
-
-def _with_package(names: list[str]) -> list[str]:
-    if PACKAGE not in names:
-        raise PydanticCustomError("package", "must have {package}, which is what gets registered", {"package": PACKAGE})
-    return names
-
-
-def _different(values: list[Any]) -> list[Any]:
-    if repeated := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
-        raise PydanticCustomError("repeated", "must name each once, not {value} again", {"value": repeated[0]})
-    return values
-
-
-TargetName = Annotated[str, AfterValidator(_known_target), Field(json_schema_extra={"enum": [PACKAGE, *TARGETS]})]
-
-
-class DeploySection(Section):
-    """Where the model goes."""
-
-    model: str | None = Field(
-        default=None, pattern="^[^/:]+$", description="The registered model's name; the recipe's name by default."
-    )
-    targets: Annotated[list[TargetName], AfterValidator(_different), AfterValidator(_with_package)] = Field(
-        default=[PACKAGE], description="What the model is written as: mlflow always, and any of the others beside it."
-    )
-    folder: Folder = Field(default=Folder(), description="How the target folder is written.")
-    onnx: Onnx = Field(default=Onnx(), description="How the target onnx is written.")
-    gguf: Gguf = Field(default=Gguf(), description="How the target gguf is written.")
-
-    @property
-    def beside_package(self) -> dict[str, Target]:
-        """The targets to write beside the MLflow package, in alphabetical order."""
-        return {name: getattr(self, name) for name in sorted(self.targets) if name != PACKAGE}
-
-    @property
-    def written(self) -> dict[str, Any]:
-        """The settings of all targets by name: what decides the files, as JSON values."""
-        return {PACKAGE: {}, **{name: target.model_dump(mode="json") for name, target in self.beside_package.items()}}
-
-
 MethodKind = Annotated[str, AfterValidator(_known_method), Field(json_schema_extra={"enum": list(METHODS)})]
 
 
 class ComparisonSection(Section):
     """What `luthier compare` trains."""
 
-    methods: Annotated[list[MethodKind], Field(min_length=1), AfterValidator(_different)] | None = Field(
+    methods: Annotated[list[MethodKind], Field(min_length=1), AfterValidator(different)] | None = Field(
         default=None,
         description="The methods; null is every one that the task and the model family allow, qlora left out.",
     )
-    seeds: Annotated[list[Seed], Field(min_length=1, max_length=20), AfterValidator(_different)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=20), AfterValidator(different)] = Field(
         default=[17, 18, 19], description="Each method is trained once with each of these."
     )
     epochs: float | None = Field(
@@ -288,8 +237,3 @@ class Recipe(Section):
         if task not in TASKS:
             raise unknown_name(list(TASKS))
         return task
-
-
-def unknown_name(valid: Sequence[str]) -> PydanticCustomError:
-    """The error of a name that is none of ``valid``; its nearest is suggested."""
-    return PydanticCustomError("unknown_name", "must be one of {valid}", {"valid": ", ".join(valid)})

@@ -1,6 +1,7 @@
 """What every part of a recipe has in common."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -28,3 +29,15 @@ class Section(BaseModel):
     """A part of a recipe: unknown keys are refused, types are not guessed, nothing changes after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def unknown_name(valid: Sequence[str]) -> PydanticCustomError:
+    """The error of a name that is none of ``valid``; its nearest is suggested."""
+    return PydanticCustomError("unknown_name", "must be one of {valid}", {"valid": ", ".join(valid)})
+
+
+def different(values: list[Any]) -> list[Any]:
+    """A validator: no value is named twice."""
+    if repeated := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
+        raise PydanticCustomError("repeated", "must name each once, not {value} again", {"value": repeated[0]})
+    return values

@@ -2,13 +2,13 @@
 
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from luthier.digest import folder_digests
+from luthier.durable import sync, written_whole
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +26,9 @@ def seal(checkpoint: Path) -> None:
     """Flushes the checkpoint's files to disk, then writes their digests in one atomic step."""
     digests = folder_digests(checkpoint)
     for name in digests:
-        _flush(checkpoint / name)
-    pending = checkpoint / f"{SEAL}.pending"
-    pending.write_text(json.dumps(digests, indent=2))
-    _flush(pending)
-    pending.rename(checkpoint / SEAL)
-    _flush(checkpoint)
+        sync(checkpoint / name)
+    with written_whole(checkpoint / SEAL) as path:
+        path.write_text(json.dumps(digests, indent=2))
 
 
 def is_complete(checkpoint: Path) -> bool:
@@ -61,11 +58,3 @@ def _best_is_complete(checkpoint: Path) -> bool:
 
 def _step(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

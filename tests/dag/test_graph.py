@@ -75,7 +75,7 @@ def test_from_raw_rows_to_a_registered_model_that_answers_and_back_again_from_wh
     assert runs["3 evaluation"].data.metrics["test_accuracy"] == pytest.approx(report.deciding.value)
     assert metadata(first, "adapter")["MLflow run"].endswith(runs["2 training"].info.run_id)
 
-    champion = graph.tracking.load_champion("tiny")
+    champion = graph.tracking.load_version("tiny")
     texts = ["good warm film story", "awful grim film story"]
     assert champion.predict(pd.DataFrame({"text": texts}))["label"].tolist() == ["good", "bad"]
 

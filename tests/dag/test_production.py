@@ -46,7 +46,7 @@ def deployed(graph: Graph, tiny_bert: Path, write_recipe: Callable[..., Path]) -
 def serve(graph: Graph, asked: Texts) -> None:
     """As a server with serve.log_predictions: 1.0 does."""
     rows = pa.table({"text": asked})
-    said = graph.tracking.load_champion("tiny").predict(rows.to_pandas())
+    said = graph.tracking.load_version("tiny").predict(rows.to_pandas())
     with PredictionLog(graph.artifacts.predictions / "tiny", share=1.0) as log:
         log.record(rows, pa.Table.from_pandas(said, preserve_index=False), version="1")
 
@@ -111,9 +111,7 @@ def test_the_command_answers_raw_files_refuses_wrong_use_and_goes_on_after_a_kil
     right = [row["label"] == ("good" if float(row["sentiment"]) > 0 else "bad") for row in found]
     assert sum(right) > 0.8 * len(right)
 
-    one = deployed.tracking.load_champion("tiny").predict(
-        pa.table({"text": [row["text"] for row in found]}).to_pandas()
-    )
+    one = deployed.tracking.load_version("tiny").predict(pa.table({"text": [row["text"] for row in found]}).to_pandas())
     assert [row["label"] for row in found] == one["label"].tolist()
     assert [row["probability"] for row in found] == pytest.approx(one["probability"].tolist(), abs=1e-5)
 

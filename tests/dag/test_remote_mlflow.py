@@ -62,7 +62,7 @@ def test_a_run_is_recorded_registered_and_answers_through_a_server_with_a_passwo
     assert parent.data.tags["luthier.champion"] == "tiny 1"
     assert metadata(result, "adapter")["MLflow run"].startswith(f"{remote.uri}/#/experiments/")
 
-    champion = graph.tracking.load_champion("tiny")
+    champion = graph.tracking.load_version("tiny")
     texts = ["good warm film story", "awful grim film story"]
     assert champion.predict(pd.DataFrame({"text": texts}))["label"].tolist() == ["good", "bad"]
     assert metadata(graph.run(), "deployed_artifact")["version"] == "1"

@@ -40,7 +40,7 @@ def test_targets_answer_as_the_registered_model_and_take_its_weights_no_second_t
     assert stored[0].samefile(stored[1])
     assert 0 < found["size on disk (MB)"] < sum(each["bytes"] for each in found["targets"].values()) / 1e6
 
-    champion = graph.tracking.load_champion("tiny").predict(pd.DataFrame({"text": TEXTS}))
+    champion = graph.tracking.load_version("tiny").predict(pd.DataFrame({"text": TEXTS}))
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "onnx")
     session = onnxruntime.InferenceSession(folder / "onnx" / "model.onnx")
     for text, probability in zip(TEXTS, champion["probability"], strict=True):

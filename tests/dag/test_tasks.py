@@ -37,7 +37,7 @@ def deployed(graph, project, write_recipe, tmp_path) -> Callable[..., Answer]:
         found = [re.fullmatch(r"(\w+): (\d+) of (\d+) agree", line).groups() for line in parity]
         assert [form for form, *_ in found] == ["merged", "packaged", "served", "registered"]
         assert all(0 < int(agreeing) == int(rows) for _, agreeing, rows in found)
-        champion = graph.tracking.load_champion("tiny")
+        champion = graph.tracking.load_version("tiny")
         return lambda **columns: champion.predict(pd.DataFrame(columns)).to_dict("records")
 
     return run

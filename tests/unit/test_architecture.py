@@ -23,7 +23,24 @@ GRAPH = {
     "deployed_artifact": {"adapter", "evaluation_report"},
     "method_comparison": {"cleaned_splits", "base_model", "quantized_model"},
 }
-HEAVY = ["torch", "transformers", "peft", "bitsandbytes", "datasets", "mlflow", "sklearn", "matplotlib", "pandas"]
+HEAVY = [
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "datasets",
+    "mlflow",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "pandas",
+    "litserve",
+    "starlette",
+    "onnx",
+    "onnxruntime",
+    "gguf",
+    "cleanlab",
+]
 
 
 def test_the_asset_graph_is_the_one_that_the_documentation_draws():

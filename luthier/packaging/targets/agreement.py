@@ -1,15 +1,14 @@
 """How far a rounded form of a model may answer otherwise: a share of answers, and their probabilities."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import numpy as np
 
 from luthier.errors import ParityError
+from luthier.packaging.parity import differences
 from luthier.tasks.head import Head
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from luthier.tasks.task import Predictions
+from luthier.tasks.task import Predictions
 
 # Of the evidence of an answer in a text, these are probabilities: of its start and of its end.
 PROBABILITIES: Final = 2
@@ -34,8 +33,8 @@ class Agreement:
 def require_agreement(
     form: str,
     head: Head,
-    expected: "Predictions",
-    received: "Predictions",
+    expected: Predictions,
+    received: Predictions,
     *,
     share: float,
     difference: float,
@@ -49,23 +48,21 @@ def require_agreement(
         ParityError: fewer answers than ``share`` agree, a probability differs by more than ``difference``, or there is
             nothing to compare.
     """
-    import numpy as np
-
     agreeing: list[bool] = []
-    differences: list[float] = []
+    seen: list[float] = []
     for wanted, known, given, found in zip(
         expected.answers, expected.evidence, received.answers, received.evidence, strict=True
     ):
         apart = _apart(known, found, head)
-        differences += apart.ravel().tolist()
+        seen += apart.ravel().tolist()
         if head.kind == "token-classification":
             agreeing += (known.argmax(axis=-1) == found.argmax(axis=-1)).tolist()
         else:
             agreeing.append(bool(apart.max() <= difference) if head.problem == "regression" else wanted == given)
-    if not differences:
+    if not seen:
         raise ParityError(f"nothing shows that the {form} model answers as the trained one", remedy=remedy)
-    found_share, largest = float(np.mean(agreeing)), max(differences)
-    agreement = Agreement(form, len(agreeing), sum(agreeing), found_share, float(np.mean(differences)), largest)
+    found_share, largest = float(np.mean(agreeing)), max(seen)
+    agreement = Agreement(form, len(agreeing), sum(agreeing), found_share, float(np.mean(seen)), largest)
     if found_share < share or not largest <= difference:
         raise ParityError(
             f"the {form} model answers too far from the trained one",
@@ -76,12 +73,7 @@ def require_agreement(
     return agreement
 
 
-def _apart(known: "np.ndarray", found: "np.ndarray", head: Head) -> "np.ndarray":
-    import numpy as np
-
-    if known.shape != found.shape:
-        return np.array([np.inf])
-    if head.kind == "question-answering":
+def _apart(known: np.ndarray, found: np.ndarray, head: Head) -> np.ndarray:
+    if known.shape == found.shape and head.kind == "question-answering":
         known, found = known[:PROBABILITIES], found[:PROBABILITIES]
-    apart = np.abs(known - found) / np.maximum(1, np.abs(known))
-    return np.nan_to_num(apart, nan=np.inf, posinf=np.inf)
+    return differences(known, found)

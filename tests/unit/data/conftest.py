@@ -6,12 +6,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from luthier.data.leakage import find_leaks
 from luthier.data.raw import RawSource, write_raw_data
 from luthier.data.splits import write_cleaned_splits
 from luthier.recipe.data_section import DataSection
 from luthier.sources.fetched import Fetched
 
 SPLITS = ("train", "validation", "test")
+KINDS = ("rejected", "duplicates", "not_sampled")
 
 
 def fetched(path: Path) -> Fetched:
@@ -65,6 +67,11 @@ def divide(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Divided]:
         return Divided(folder, facts)
 
     return _divide
+
+
+def leaks(divided: Divided) -> dict[str, dict[str, int]]:
+    """What is in two splits, by kind."""
+    return {kind: found for kind, found in find_leaks(divided.splits).counts.items() if found}
 
 
 def lines(*words: str, rows: int = 60, **more: Any) -> list[dict[str, Any]]:

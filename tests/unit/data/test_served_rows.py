@@ -5,12 +5,13 @@ import json
 import pyarrow as pa
 import pytest
 
+from luthier.data.input_cleaning import InputCleaning
 from luthier.data.served_rows import served_rows
-from luthier.recipe.data_section import DataSection
+from luthier.recipe.data_section import Cleaning
 from luthier.serving.prediction_log import PredictionLog
 from luthier.sources.predictions import logged_files
 
-TEXT = DataSection.model_validate({"source": "x.csv", "columns": {"text": "text", "label": "label"}})
+TEXT = InputCleaning(Cleaning())
 
 
 def log(folder, rows: dict, answers: dict, version: str = "1") -> None:
@@ -47,3 +48,9 @@ def test_numbers_and_conversations(tmp_path):
     log(tmp_path, {"messages": [json.dumps(chat)]}, {"value": [1.5]})
     found = served_rows(logged_files(tmp_path), "1", TEXT, most=100)
     assert found.numbers.tolist() == [1.5] and found.texts == ["system: Be brief.\nuser: Hi & bye"]
+
+
+def test_personal_data_that_the_model_does_not_read_is_not_compared_or_shown(tmp_path):
+    log(tmp_path, {"text": ["write to ann@example.org"]}, {"label": ["good"]})
+    found = served_rows(logged_files(tmp_path), "1", InputCleaning(Cleaning(pii="mask")), most=100)
+    assert found.texts == ["write to [EMAIL]"]

@@ -10,14 +10,14 @@ from luthier.packaging.serving import ServedModel, Serving
 from luthier.prediction.batch import AskedModel, predict_file
 from luthier.prediction.input_file import InputFile
 from luthier.prediction.parts import claimed
-from luthier.prediction.prompts import Asked
+from luthier.prediction.prompts import ModelInputs
 from luthier.recipe.data_section import DataSection
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     plain, given, out = map(Path, sys.argv[1:])
     model = ServedModel(plain, Serving.from_config(json.loads((plain / "serving.json").read_text())))
-    asked = AskedModel("tiny", "1", Asked(["text"], ["text"]), model.serving.outputs, model.answers)
+    asked = AskedModel("tiny", "1", ModelInputs(["text"], ["text"]), model.serving.outputs, model.answers)
     data = DataSection.model_validate({"source": "x.csv", "columns": {"text": "text"}})
     with claimed(out) as folder:
         predict_file(InputFile(given, given.suffix[1:]), out, asked, data, folder)

@@ -18,7 +18,7 @@ from luthier.prediction import batch
 from luthier.prediction.batch import Answered, AskedModel, Progress, predict_file
 from luthier.prediction.input_file import InputFile
 from luthier.prediction.parts import claimed
-from luthier.prediction.prompts import Asked
+from luthier.prediction.prompts import ModelInputs
 from luthier.recipe.data_section import DataSection
 
 OUTPUTS = pa.schema({"label": pa.string(), "probability": pa.float64()})
@@ -33,7 +33,7 @@ def says(rows: pa.Table) -> pa.Table:
     return pa.table(columns, schema=OUTPUTS)
 
 
-MODEL = AskedModel("reviews", "3", Asked(["text"], ["text"]), OUTPUTS, says)
+MODEL = AskedModel("reviews", "3", ModelInputs(["text"], ["text"]), OUTPUTS, says)
 DATA = DataSection.model_validate({"source": "x.csv", "columns": {"text": "review", "label": "stars"}})
 
 

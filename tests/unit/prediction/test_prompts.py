@@ -1,25 +1,35 @@
 """Which columns a model is asked about, and that it reads what it was trained on."""
 
 import json
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from luthier.data.cleaning import Cleaner, CleanRow
+from luthier.data.input_cleaning import InputCleaning
 from luthier.data.unusable import Unusable
 from luthier.errors import DataError
-from luthier.prediction.prompts import Asked, prompt_reader
+from luthier.packaging.serving import rows_of
+from luthier.prediction.prompts import ModelInputs, prompt_reader
 from luthier.recipe.data_section import DataSection
 
-SINGLE, PAIRS = Asked(["text"], ["text"]), Asked(["text", "pair"], ["text", "pair"])
-CHAT = Asked(["text", "messages"], [])
+SINGLE, PAIRS = ModelInputs(["text"], ["text"]), ModelInputs(["text", "pair"], ["text", "pair"])
+CHAT = ModelInputs(["text", "messages"], [])
 
 
 def data(**given) -> DataSection:
     return DataSection.model_validate({"source": "x.csv", **given})
 
 
-def read(section: DataSection, row: dict, asked: Asked = SINGLE, **given) -> dict:
-    return prompt_reader(section, list(row), asked, **given).read(row)
+def read(
+    section: DataSection, row: dict, inputs: ModelInputs = SINGLE, *, trained: DataSection | None = None, **given
+) -> dict:
+    """What the model reads of a row that is given to it: by default it was trained on rows of the same section."""
+    cleaning = InputCleaning.of_splits((trained or section).model_dump(mode="json"))
+    said = prompt_reader(section, list(row), replace(inputs, cleaning=cleaning), **given).read(row)
+    (served,) = rows_of(pa.table({name: [value] for name, value in said.items()}), cleaning).to_pylist()
+    return {name: served[name] for name in said}
 
 
 ROW = {"title": "A  &amp; B", "body": "<b>good</b>", "text": "own", "label": "1"}
@@ -56,6 +66,16 @@ def test_a_raw_row_is_read_as_it_was_for_training(section, body):
     assert isinstance(trained, CleanRow)
     expected = {"text": trained.text, **({"pair": trained.pair} if trained.pair else {})}
     assert read(section, row, PAIRS if trained.pair else SINGLE) == expected
+
+
+def test_a_file_is_cleaned_as_the_model_was_trained_and_not_as_the_recipe_says_by_now():
+    kept, stripped = (data(columns={"text": "text"}, cleaning={"html": html}) for html in ("keep", "strip"))
+    assert read(stripped, {"text": "<b>a</b>"}, trained=kept) == {"text": "<b>a</b>"}
+    assert read(kept, {"text": "<b>a</b>"}, trained=stripped) == {"text": "a"}
+
+
+def test_a_text_for_a_model_of_conversations_keeps_its_lines():
+    assert read(data(label_kind="text"), {"text": "one\n two"}, CHAT) == {"text": "one\ntwo"}
 
 
 def test_rows_that_training_rejects_for_their_length_are_answered():

@@ -66,7 +66,7 @@ def test_a_registered_package_is_stored_as_it_was_and_answers(tracking: Tracking
     assert [(metric.key, metric.value) for metric in logged.metrics] == [("accuracy", 0.84)]
     assert folder_digests(Path(logged.artifact_location.removeprefix("file://"))) == before
     rows = pandas.DataFrame({"text": ["good", "bad"]})
-    assert tracking.load_champion("m").predict(rows) == ["GOOD", "BAD"]
+    assert tracking.load_version("m").predict(rows) == ["GOOD", "BAD"]
     assert "MLFLOW_TRACKING_URI" not in os.environ
     mlflow.set_tracking_uri(tracking.tracking_uri)
     try:
@@ -89,7 +89,7 @@ def test_a_version_is_found_by_digest_while_its_files_last(tracking: Tracking, p
 
 def test_mistakes_are_named(tracking: Tracking, package: Path, tmp_path: Path) -> None:
     with pytest.raises(LuthierError, match="no champion"):
-        tracking.load_champion("m")
+        tracking.load_version("m")
     with pytest.raises(LuthierError, match="no MLflow model"):
         tracking.register_model(tmp_path, name="m", mlflow_run_id="x", tags={}, metrics={})
     with pytest.raises(LuthierError, match="refuses"):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from luthier.data.input_cleaning import InputCleaning
 from luthier.data.row_content import LabelledTexts
 from luthier.errors import DataError
-from luthier.packaging.input_cleaning import InputCleaning
 from luthier.packaging.serving import rows_of
 from luthier.recipe.data_section import DataSection
 

@@ -1,0 +1,1 @@
+"""The commands of ``luthier``, a module for each kind."""

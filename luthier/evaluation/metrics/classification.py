@@ -83,14 +83,15 @@ def _counts(
     Rows of one label are counted by their pair of labels: there are few of those however many rows there are. Their
     true label is their stratum.
     """
+    units: np.ndarray | None = None
+    strata: np.ndarray | None = None
     if gold.ndim == 1:
         names, codes = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
-        pairs, units, times = np.unique(np.split(codes, 2), axis=1, return_inverse=True, return_counts=True)
+        pairs, rows, times = np.unique(np.split(codes, 2), axis=1, return_inverse=True, return_counts=True)
         true, found = (_indicators(ids, len(names)) for ids in pairs)
-        units, strata = units.reshape(-1), pairs[0]
+        units, strata = rows.reshape(-1), pairs[0]
     else:
         true, found, times = sparse.csr_array(gold), sparse.csr_array(predicted), np.ones(len(gold), dtype=int)
-        units = strata = None
     return sparse.hstack([true * found, true, found], format="csr", dtype=float), times, units, strata
 
 

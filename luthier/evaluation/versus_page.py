@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from luthier.evaluation.page import page_environment
 from luthier.evaluation.versus import ChangedRow, Versus
-from luthier.evaluation.wording import metric_name, shortened
+from luthier.evaluation.wording import filters, metric_name, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ IN_TERMINAL = 70
 def render_versus(found: Versus) -> str:
     """The page: who is better, metric by metric, what differs, which rows were gained and lost."""
     environment = page_environment()
-    environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
+    environment.filters.update(filters(TEXT_LENGTH))
     return environment.get_template("versus.html.j2").render(found=found, gain_text=gain_text, rows_of=rows_of(found))
 
 

@@ -15,7 +15,7 @@ from luthier.evaluation.scores import Score, score, statistic
 from luthier.evaluation.slicing import Part, parts
 from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
 from luthier.evaluation.two_groups import Difference, apart, chance_of_worse, holm
-from luthier.evaluation.wording import metric_name, number, places, shortened
+from luthier.evaluation.wording import NOTHING, metric_name, number, places, shortened
 
 # On fewer rows, or beside fewer, hardly any difference would be more than chance.
 LEAST_ROWS = 20
@@ -45,12 +45,12 @@ class Slice:
     @property
     def said_score(self) -> str:
         """The value, ``–`` where there is none."""
-        return number(self.metric, self.score.value) if self.score else "–"
+        return number(self.metric, self.score.value) if self.score else NOTHING
 
     @property
     def said_p(self) -> str:
         """``0.013``, ``–`` where it is not judged."""
-        return "–" if self.p is None else f"{self.p:.3f}" if self.p >= SMALLEST_P else f"below {SMALLEST_P}"
+        return NOTHING if self.p is None else f"{self.p:.3f}" if self.p >= SMALLEST_P else f"below {SMALLEST_P}"
 
     @property
     def said_difference(self) -> str:
@@ -121,7 +121,8 @@ class Slices:
 
 def examine(given: Examination) -> Slices | None:
     """The slices of the rows that the deciding metric has answers to; None where nothing parts them."""
-    metric, confidence, test = given.evaluation.metric, given.confidence, answered(given.test, given.evaluation.metric)
+    metric, confidence = given.known.evaluation.metric, given.confidence
+    test = answered(given.test, metric)
     found = parts(test, metric)
     if not found:
         return None

@@ -17,6 +17,7 @@ from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examination import Examination
+from luthier.evaluation.known import Known
 from luthier.evaluation.report import EvaluationReport, evaluate, write_report
 from luthier.evaluation.sealed_test import read_test
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
@@ -90,7 +91,7 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         cost=cost_of(job, given.calibration, folder.parent),
         aspects=examined(given),
     )
-    write_report(report, given.history, folder)
+    write_report(report, given.known.history, folder)
     pq.write_table(answers_table(given.test), folder / "predictions.parquet")
     for name, table in tables(report.aspects).items():
         pq.write_table(table, folder / f"{name}.parquet")
@@ -100,37 +101,40 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
 
 def examination(job: Assessment) -> Examination:
     """All answers: those of the tuned model, which is then freed, and those of the baselines, which load their own."""
-    train, how = job.rows("train"), job.inference
     found = ask(job)
     log.info("predicting with the baselines")
-    features = untuned_features(job.model, how.max_length)
-    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how, features)
-    return Examination(
-        test=replace(found.test, baselines=job.task.baselines(inputs)),
+    known = Known(
         validation=found.validation,
-        train=train,
+        train=job.rows("train"),
         history=json.loads((job.tuned / "history.json").read_text()),
         model=job.model,
-        inference=how,
+        inference=job.inference,
         evaluation=job.evaluation,
+        method=job.method,
+        features=untuned_features(job.model, job.inference.max_length),
+    )
+    inputs = BaselineInputs(known.train, found.test.rows, job.head, job.model, job.inference, known.features)
+    return Examination(
+        known=known,
+        test=replace(found.test, baselines=job.task.baselines(inputs)),
         calibration=found.calibration,
         uncalibrated=found.uncalibrated,
-        asked=found.asked,
+        asked=found.changed,
         reads=job.reads,
-        method=job.method,
-        features=features,
     )
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the tuned model answered; the fields are those of an ``Examination``."""
+    """What the tuned model answered as it will be served, and to the test rows before that; ``changed`` are answers to
+    changed test rows, by aspect.
+    """
 
-    test: Evaluated
     validation: Evaluated
+    test: Evaluated
     calibration: Calibration
-    uncalibrated: dict[str, Predictions]
-    asked: dict[str, Predictions]
+    uncalibrated: Predictions
+    changed: dict[str, Predictions]
 
 
 def ask(job: Assessment) -> Asked:
@@ -150,11 +154,11 @@ def ask(job: Assessment) -> Asked:
     silent = replace(job.inference, generated_rows=0)
     changed = {name: answered(rows, "changed", silent) for name, rows in changed_rows(test, task, head).items()}
     return Asked(
-        test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
         validation=replace(known, predictions=calibration.applied(known.predictions, head)),
+        test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
         calibration=calibration,
-        uncalibrated={"validation": known.predictions, "test": found},
-        asked={name: calibration.applied(predictions, head) for name, predictions in changed.items()},
+        uncalibrated=found,
+        changed={name: calibration.applied(predictions, head) for name, predictions in changed.items()},
     )
 
 

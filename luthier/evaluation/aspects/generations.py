@@ -88,7 +88,7 @@ def examine(given: Examination) -> Generations | None:
         return None
     texts = _by_author(given.test, rows)
     read = {author: [tokens(text) for text in of] for author, of in texts.items()}
-    training = [answer for answer in given.train["label"].to_pylist() if answer]
+    training = [answer for answer in given.known.train["label"].to_pylist() if answer]
     answers, learned = _some(training)
     runs = _runs(read, learned)
     sources = _sources(given.test, rows)

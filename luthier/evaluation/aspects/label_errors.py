@@ -73,7 +73,7 @@ def examine(given: Examination) -> LabelErrors | None:
     if head.problem not in ("single_label_classification", "multi_label_classification"):
         return None
     searches = {"test": _in_test}
-    if given.features is not None:
+    if given.known.features is not None:
         searches["train"] = _in_train
     found, unsearched = [], {}
     for split, search in searches.items():
@@ -95,8 +95,8 @@ def _in_test(given: Examination) -> Searched:
 def _in_train(given: Examination) -> Searched:
     from luthier.evaluation.suspect_labels import cross_validated, learnable, suspects
 
-    assert given.features is not None
-    train, head, gold = given.train, given.test.head, np.asarray(targets_of(given.train, given.test.head))
+    assert given.known.features is not None
+    train, head, gold = given.known.train, given.test.head, np.asarray(targets_of(given.known.train, given.test.head))
     judged = np.flatnonzero(_own(train))
     judged = judged[learnable(gold[judged])]
     if len(judged) > MOST_TRAIN:
@@ -105,7 +105,7 @@ def _in_train(given: Examination) -> Searched:
     rows, labels = train.take(pa.array(judged)), gold[judged]
     if len(judged) < len(head.labels) or (labels.ndim == 1 and len(np.unique(labels)) < 2):
         raise LuthierError("too few rows of each label to judge a label by the others", where="label errors")
-    found = suspects(labels, cross_validated(given.features.of(texts_of(rows)), labels, head))
+    found = suspects(labels, cross_validated(given.known.features.of(texts_of(rows)), labels, head))
     return _searched("train", rows, found, head, of=_own(train).sum())
 
 

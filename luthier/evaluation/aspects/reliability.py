@@ -73,8 +73,8 @@ def examine(given: Examination) -> Reliability | None:
     if problem not in ("single_label_classification", "multi_label_classification"):
         return None
     gold = np.asarray(given.test.compared("accuracy")[0])
-    temperature, rows = given.calibration.temperature, len(given.validation.rows)
-    raw = given.uncalibrated.get("test")
+    temperature, rows = given.calibration.temperature, len(given.known.validation.rows)
+    raw = given.uncalibrated
     return Reliability(
         of="answer" if problem == "single_label_classification" else "label",
         temperature=temperature,

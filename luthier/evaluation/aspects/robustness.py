@@ -93,7 +93,7 @@ def examine(given: Examination) -> Robustness | None:
         return None
     found, start = [], 0
     every = changed_copies(test.rows, test.head)
-    metric = "perplexity" if test.head.kind in WRITERS else given.evaluation.metric
+    metric = "perplexity" if test.head.kind in WRITERS else given.known.evaluation.metric
     confidence = 1 - (1 - given.confidence) / len(every)
     for copies in every:
         end = start + len(copies.rows)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from luthier.evaluation.diagnosis.finding import Finding
-from luthier.evaluation.diagnosis.known import Known
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.known import Known
 from luthier.evaluation.labels import class_scores, confusion
 
 # A share of labels that look wrong which is worth a look.

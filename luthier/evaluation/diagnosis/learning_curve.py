@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from luthier.errors import DataError, LuthierError, UndefinedMetricError
-from luthier.evaluation.diagnosis.known import Known
 from luthier.evaluation.diagnosis.power_law import PowerLaws, power_laws
+from luthier.evaluation.known import Known
 from luthier.evaluation.scores import statistic
 from luthier.tasks.metric import METRICS, Metric
 from luthier.tasks.task import BaselineInputs, Predictions

@@ -13,7 +13,8 @@ from luthier.evaluation.report import EvaluationReport, evaluate
 from luthier.methods import METHODS as KNOWN_METHODS
 from luthier.packaging.model_card import METHODS, card_summary, escaped, model_card
 from tests.unit.evaluation.answered import SAMPLES, classified
-from tests.unit.evaluation.classifiers import examination, sampled
+from tests.unit.evaluation.classifiers import sampled
+from tests.unit.evaluation.examinations import calibrated
 
 HOSTILE = '<script>alert("x")</script> | `code` *bold* [link](javascript:alert(1))\n# heading\n---\nlicense: stolen'
 RECIPE: dict[str, Any] = {
@@ -163,7 +164,7 @@ def test_every_method_has_a_name() -> None:
 
 def card_of(*, several: bool, validated: int, examine: bool = True) -> str:
     rows, validation = (sampled(("a", "b"), n, several=several, seed=seed) for n, seed in ((300, 1), (validated, 2)))
-    given = examination(rows, validation)
+    given = calibrated(rows, validation)
     report = replace(report_of(given.test, "f1_micro"), calibration=given.calibration)
     report = replace(report, aspects=examined(given)) if examine else report
     return model_card(report, model="m", recipe=RECIPE, base={})

@@ -71,9 +71,15 @@ class EvaluationReport:
     aspects: Aspects = UNEXAMINED
 
     @property
+    def untunable(self) -> tuple[Condition, ...]:
+        """The conditions that it falls short of, where other hyperparameters mend none of them."""
+        failed = tuple(each for each in self.gate if each.decides and not each.passed)
+        return failed if all(each.name in NOT_TUNABLE for each in failed) else ()
+
+    @property
     def can_be_tuned(self) -> bool:
         """Whether it falls short of something that other hyperparameters may mend."""
-        return any(not each.passed and each.name not in NOT_TUNABLE for each in self.gate)
+        return self.verdict == "short" and not self.untunable
 
     @property
     def deciding(self) -> Score:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from luthier.errors import DataError, LuthierError, UndefinedMetricError
 from luthier.evaluation.diagnosis.power_law import PowerLaws, power_laws
 from luthier.evaluation.known import Known
+from luthier.evaluation.metrics.statistic import resamples
 from luthier.evaluation.scores import statistic
 from luthier.tasks.metric import METRICS, Metric
 from luthier.tasks.task import BaselineInputs, Predictions
@@ -94,7 +95,8 @@ def learning_curve(known: Known) -> LearningCurve | None:
         )
     log.info("drawing the learning curve of the linear probe")
     sizes = [round(share * len(train)) for share in SHARES]
-    draws = _draws(len(known.validation.rows))
+    once = np.ones(len(known.validation.rows), dtype=int)
+    draws = np.concatenate(list(resamples(once, RESAMPLES, SEED)))
     drawn = [np.stack(list(_scores(known, train, size, asked.seeds, draws))) for size in sizes]
     return _extrapolated(known, sizes, drawn)
 
@@ -187,10 +189,6 @@ def _resampled(drawn: list[np.ndarray]) -> np.ndarray:
         chosen = random.integers(0, len(scores), size=(RESAMPLES, len(scores)))
         means.append(scores[chosen, np.arange(1, RESAMPLES + 1)[:, None]].mean(axis=1))
     return np.stack(means, axis=1)
-
-
-def _draws(rows: int) -> np.ndarray:
-    return np.random.default_rng(SEED).multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)
 
 
 def _some(train: pa.Table, size: int, seed: int) -> pa.Table:

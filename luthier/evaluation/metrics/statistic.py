@@ -4,12 +4,14 @@ A resample is how often each row was drawn. Most metrics are functions of sums o
 them for many resamples at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+
+CELLS_IN_MEMORY = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,26 @@ class Statistic:
 
     def of_row_draws(self, draws: np.ndarray) -> np.ndarray:
         """The metric (...) of draws of rows (resamples, rows), as two statistics of the same rows have in common."""
+        return self.of(self.unit_draws(draws))
+
+    def unit_draws(self, draws: np.ndarray) -> np.ndarray:
+        """How often each unit is drawn (resamples, units) where rows are drawn so (resamples, rows)."""
         if self.units is None:
-            return self.of(draws)
+            return draws
         counted = np.flatnonzero(self.units >= 0)
         place = (np.ones(len(counted)), (self.units[counted], counted))
-        return self.of((sparse.csr_array(place, shape=(len(self.times), len(self.units))) @ draws.T).T)
+        return (sparse.csr_array(place, shape=(len(self.times), len(self.units))) @ draws.T).T
+
+
+def resamples(times: np.ndarray, number: int, seed: int) -> Iterator[np.ndarray]:
+    """As many rows as there are, drawn anew so many times: how often each unit is drawn (resamples, units), in parts.
+
+    ``times`` says how many rows a unit stands for.
+    """
+    random = np.random.default_rng(seed)
+    rows, batch = int(times.sum()), max(1, CELLS_IN_MEMORY // len(times))
+    for done in range(0, number, batch):
+        yield random.multinomial(rows, times / rows, size=min(batch, number - done))
 
 
 def of_rows(of: Callable[[np.ndarray], np.ndarray], rows: int, *, trials: int | None = None) -> Statistic:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.plots import History
@@ -49,6 +50,15 @@ class Known:
     def reaches_target(self) -> bool:
         """Whether the validation score does."""
         return self.metric.reaches(self.score, self.evaluation.target)
+
+    @cached_property
+    def own_rows(self) -> pa.Table:
+        """Training rows that came from the data. A copy that augmentation made is no further row, and would vouch for
+        the label of its original.
+        """
+        if "augmentation" not in self.train.column_names:
+            return self.train
+        return self.train.filter(pc.is_null(self.train["augmentation"]))
 
     def has(self, field: str) -> bool:
         """Whether the method has a field of this name."""

@@ -17,7 +17,7 @@ from luthier.evaluation.diagnosis.handing_on import write_for_tuning
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examples import Examples, chosen_examples
 from luthier.evaluation.gate import NOT_TUNABLE, Condition, conditions
-from luthier.evaluation.labels import ClassScores, class_scores, confusion
+from luthier.evaluation.labels import ClassScores, class_scores, confusion, indicators
 from luthier.evaluation.markdown import report_markdown
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
@@ -180,13 +180,12 @@ def _label_by_label(test: Evaluated) -> dict[str, Any]:
     if head.kind != "sequence-classification" or head.problem == "regression":
         return none
     gold, predicted = (np.asarray(labels) for labels in test.compared("accuracy"))
-    if gold.ndim == 2:
-        return {**none, "labels": head.labels, "per_class": class_scores(gold, predicted, head.labels)}
-    one_hot = np.eye(len(head.labels), dtype=int)
+    members, given = (indicators(ids, len(head.labels)) for ids in (gold, predicted))
+    counts = confusion(gold, predicted, len(head.labels)).tolist() if gold.ndim == 1 else ()
     return {
         "labels": head.labels,
-        "confusion": tuple(map(tuple, confusion(gold, predicted, len(head.labels)).tolist())),
-        "per_class": class_scores(one_hot[gold], one_hot[predicted], head.labels),
+        "confusion": tuple(map(tuple, counts)),
+        "per_class": class_scores(members, given, head.labels),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from luthier.errors import UndefinedMetricError
 from luthier.evaluation.examination import Examination
+from luthier.evaluation.labels import indicators
 from luthier.evaluation.metrics.order import ranking
 from luthier.evaluation.metrics.statistic import resamples
 from luthier.evaluation.ranking_curves import Drawn, drawn_curve, ranking_curves
@@ -58,8 +59,7 @@ def examine(given: Examination) -> Curves | None:
     if head.problem not in ("single_label_classification", "multi_label_classification"):
         return None
     gold, outputs = np.asarray(given.test.compared("accuracy")[0]), given.test.outputs
-    members = (gold if gold.ndim == 2 else np.eye(len(head.labels))[gold]).astype(bool)
-    return curves(members, outputs, head.labels, given.confidence)
+    return curves(indicators(gold, len(head.labels)).astype(bool), outputs, head.labels, given.confidence)
 
 
 def curves(members: np.ndarray, outputs: np.ndarray, names: tuple[str, ...], confidence: float) -> Curves:

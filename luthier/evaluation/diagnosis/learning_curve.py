@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from luthier.errors import DataError, LuthierError, UndefinedMetricError
 from luthier.evaluation.diagnosis.power_law import PowerLaws, power_laws
@@ -88,7 +87,7 @@ def learning_curve(known: Known) -> LearningCurve | None:
     asked = known.evaluation.learning_curve
     if asked.by == "none" or known.validation.head.kind != "sequence-classification":
         return None
-    train = _own_rows(known.train)
+    train = known.own_rows
     if len(train) < LEAST_ROWS:
         raise LuthierError(
             f"a learning curve needs {LEAST_ROWS} training rows", where="diagnosis", received=f"{len(train)} rows"
@@ -194,13 +193,6 @@ def _resampled(drawn: list[np.ndarray]) -> np.ndarray:
 def _some(train: pa.Table, size: int, seed: int) -> pa.Table:
     chosen = np.random.default_rng((SEED, seed)).permutation(len(train))[:size]
     return train.take(pa.array(np.sort(chosen)))
-
-
-def _own_rows(train: pa.Table) -> pa.Table:
-    """Without rows that augmentation made: copies of a row are no further data."""
-    if "augmentation" not in train.column_names:
-        return train
-    return train.filter(pc.is_null(train["augmentation"]))
 
 
 def _errors(metric: Metric, scores: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from luthier.evaluation.diagnosis.labels import confused, noise
 from luthier.evaluation.diagnosis.learning_curve import LearningCurve, learning_curve
 from luthier.evaluation.diagnosis.power_law import power_laws
 from luthier.evaluation.known import Known
+from luthier.evaluation.labels import ConfusedPair
 from luthier.methods.lora import Lora
 from luthier.recipe.learning_curve_section import LearningCurveSection
 from luthier.recipe.schema import EvaluationSection
@@ -130,7 +131,7 @@ def test_a_rare_label_that_is_missed_is_named_and_a_rare_one_that_is_found_is_no
 
 def test_confused_labels_are_named_with_their_rows():
     counts = np.array([[80, 20, 0], [1, 99, 0], [4, 0, 6]])
-    assert confused(counts) == [(0, 1, 20, 100)]
+    assert confused(counts, NAMES) == [ConfusedPair("a", "b", 20, of=100)]
     gold = np.repeat([0, 1, 2], 200)
     found = np.where((gold == 0) & (np.arange(600) % 4 == 0), 2, gold)
     test = classified(NAMES, gold, np.eye(3)[found] * 0.4 + 0.2)

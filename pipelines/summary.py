@@ -33,6 +33,7 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
 
 def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
     """The verdict, the scores beside the baselines, what was registered and where the report lies."""
+    from luthier.evaluation.evaluated import TUNED
     from luthier.evaluation.next_step import next_step_sentence
     from luthier.evaluation.wording import (
         champion_sentence,
@@ -49,7 +50,7 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     table.add_column("", justify="right")
     table.add_column(f"{report.confidence:.0%} interval", justify="right")
     for name, score in report.beside_baselines.items():
-        style = "bold" if name == "fine-tuned" else None
+        style = "bold" if name == TUNED else None
         table.add_row(name, *score_texts(report, report.metric, score), style=style)
     console.print(table)
     for sentence in filter(None, [*scope_sentences(report), champion_sentence(report), reads_sentence(report)]):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from luthier.evaluation.answers_file import write_answers
 from luthier.evaluation.aspects import changed_rows, examined, tables
 from luthier.evaluation.baselines import untuned_features
 from luthier.evaluation.calibrating import fitted
@@ -92,7 +92,7 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         aspects=examined(given),
     )
     write_report(report, given.known.history, folder)
-    pq.write_table(answers_table(given.test), folder / "predictions.parquet")
+    write_answers(given.test, folder)
     for name, table in tables(report.aspects).items():
         pq.write_table(table, folder / f"{name}.parquet")
     log.info("%s", verdict_sentence(report))
@@ -147,14 +147,14 @@ def ask(job: Assessment) -> Asked:
         return task.predict(model, tokenizer, rows, head, how)
 
     validation = job.rows("validation")
-    known = Evaluated(task, head, kind, validation, answered(validation, "validation"))
-    calibration = fitted(known)
+    raw = Evaluated(task, head, kind, validation, answered(validation, "validation"))
+    calibration = fitted(raw)
     test = read_test(job.splits)
     found = answered(test, "test")
     silent = replace(job.inference, generated_rows=0)
     changed = {name: answered(rows, "changed", silent) for name, rows in changed_rows(test, task, head).items()}
     return Asked(
-        validation=replace(known, predictions=calibration.applied(known.predictions, head)),
+        validation=replace(raw, predictions=calibration.applied(raw.predictions, head)),
         test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
         calibration=calibration,
         uncalibrated=found,
@@ -184,26 +184,3 @@ def beside_champion(job: Assessment, test: Evaluated, threshold: float) -> Besid
         return None
     certain = job.evaluation.model_copy(update={"confidence": job.reads.corrected(job.evaluation.confidence)})
     return compare_with_champion(job.champion, test, how=job.inference, evaluation=certain, threshold=threshold)
-
-
-def answers_table(test: Evaluated) -> pa.Table:
-    """What was answered to each row, labels and answers as JSON; of a single label its id and probabilities too."""
-    found = test.predictions
-    columns = {
-        "row": test.rows["row"],
-        "text": test.rows["text"],
-        "pair": test.rows["pair"],
-        "label": _json(test.rows["label"].to_pylist()),
-        "answer": _json(found.answers),
-        "evidence": pa.array([numbers.ravel() for numbers in found.evidence], pa.list_(pa.float32())),
-        **{name: _json(baseline.answers) for name, baseline in test.baselines.items()},
-    }
-    if test.head.problem == "single_label_classification":
-        columns["label_id"] = test.rows["label_id"]
-        columns["prediction"] = pa.array(test.outputs.argmax(axis=1))
-        columns["probabilities"] = columns["evidence"]
-    return pa.table(columns)
-
-
-def _json(values: Sequence[Any]) -> pa.Array:
-    return pa.array([json.dumps(value, ensure_ascii=False) for value in values], pa.string())

@@ -20,7 +20,6 @@ Noise = Callable[[str], str]
 MOST_ROWS: Final = 500
 # A text's likelihood takes a pass through a larger model.
 MOST_WRITTEN: Final = 100
-WRITERS: Final = frozenset({"causal-lm", "seq2seq-lm"})
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def changed_copies(test: pa.Table, head: Head) -> list[Copies]:
     Only rows that the change alters are there. Of a question and its text the question is changed; where labels lie
     at places in the text, no character moves; of a conversation the last turn of the user is changed.
     """
-    places = sampled(test, MOST_WRITTEN if head.kind in WRITERS else MOST_ROWS)
+    places = sampled(test, MOST_WRITTEN if head.is_language_model else MOST_ROWS)
     chosen = test.take(pa.array(places))
     noises = NOISES_IN_PLACE if head.kind == "token-classification" else NOISES
     found = []
@@ -72,7 +71,7 @@ def _changed(rows: pa.Table, head: Head, noise: Noise) -> dict[str, list[str | N
     texts = [_noisy(text, noise) for text in rows["text"].to_pylist()]
     if head.kind == "sequence-classification":
         return {"text": texts, "pair": [_noisy(pair, noise) for pair in rows["pair"].to_pylist()]}
-    if head.kind not in WRITERS or "messages" not in rows.column_names:
+    if not head.is_language_model or "messages" not in rows.column_names:
         return {"text": texts}
     said = [_last_turn(messages, noise) for messages in rows["messages"].to_pylist()]
     pairs = list(zip(texts, said, strict=True))

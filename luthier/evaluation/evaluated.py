@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,9 @@ from luthier.errors import LuthierError
 from luthier.tasks import Task
 from luthier.tasks.head import Head
 from luthier.tasks.task import Predictions
+
+# What the model that is judged is called beside its baselines.
+TUNED: Final = "fine-tuned"
 
 
 @dataclass(frozen=True)

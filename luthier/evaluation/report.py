@@ -14,7 +14,7 @@ from luthier.errors import LuthierError
 from luthier.evaluation.aspects import UNEXAMINED, Aspects
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.diagnosis.handing_on import write_for_tuning
-from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.evaluated import TUNED, Evaluated
 from luthier.evaluation.examples import Examples, chosen_examples
 from luthier.evaluation.gate import NOT_TUNABLE, Condition, conditions
 from luthier.evaluation.labels import ClassScores, class_scores, confusion, indicators
@@ -89,7 +89,7 @@ class EvaluationReport:
     @property
     def beside_baselines(self) -> dict[str, Score]:
         """The deciding score of the model, and below it those of the baselines."""
-        return {"fine-tuned": self.deciding, **self.baselines}
+        return {TUNED: self.deciding, **self.baselines}
 
     @property
     def selection_metric(self) -> str:

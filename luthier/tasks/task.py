@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A place without a label; transformers and torch know it by this number.
 IGNORED: Final = -100
+# The baseline that every task has.
+UNTUNED: Final = "untuned base"
 
 Collator = Callable[[list[dict[str, Any]]], dict[str, "torch.Tensor"]]
 

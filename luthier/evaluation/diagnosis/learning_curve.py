@@ -18,7 +18,7 @@ from luthier.evaluation.known import Known
 from luthier.evaluation.metrics.statistic import resamples
 from luthier.evaluation.scores import statistic
 from luthier.tasks.metric import METRICS, Metric
-from luthier.tasks.task import BaselineInputs, Predictions
+from luthier.tasks.task import UNTUNED, BaselineInputs, Predictions
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def _extrapolated(known: Known, sizes: list[int], drawn: list[np.ndarray]) -> Le
     low, high = between(gains, gain)
     lacking = 0.0 if known.reaches_target else abs(known.evaluation.target - known.score)
     return LearningCurve(
-        of="linear probe on the untuned base",
+        of=f"linear probe on the {UNTUNED}",
         metric=metric.name,
         confidence=confidence,
         points=tuple(measured),

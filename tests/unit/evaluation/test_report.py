@@ -4,14 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from luthier.errors import LuthierError
-from luthier.evaluation.assessment import answers_table
+from luthier.evaluation.answers_file import answers_table, can_be_read, read_answers, write_answers
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.report import EvaluationReport, read_report, report_json, write_report
+from luthier.evaluation.scores import point
 from luthier.tasks.task import Predictions
 from tests.unit.evaluation.answered import SAMPLES
 
@@ -127,6 +129,20 @@ def test_predictions_of_every_task_make_a_table(sample: Evaluated) -> None:
     lengths = [numbers.size for numbers in sample.predictions.evidence]
     assert [len(numbers) for numbers in table["evidence"].to_pylist()] == lengths
     assert ("probabilities" in table.column_names) == (sample.label_kind == "single")
+
+
+def test_answers_that_are_read_back_have_the_same_scores(sample: Evaluated, tmp_path: Path) -> None:
+    assert not can_be_read(tmp_path)
+    write_answers(sample, tmp_path)
+    assert can_be_read(tmp_path)
+    found = read_answers(tmp_path)
+    assert (found.head, found.label_kind, found.task.name) == (sample.head, sample.label_kind, sample.task.name)
+    for metric in sample.task.metrics(sample.label_kind):
+        assert point(metric, *found.compared(metric)) == pytest.approx(point(metric, *sample.compared(metric)))
+    # Answers of before they said what they are answers of.
+    table = pq.read_table(tmp_path / "predictions.parquet").replace_schema_metadata(None)
+    pq.write_table(table, tmp_path / "predictions.parquet")
+    assert not can_be_read(tmp_path)
 
 
 def test_every_task_has_a_report_that_reads_back_equal(

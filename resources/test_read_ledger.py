@@ -4,10 +4,8 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from luthier.evaluation.test_reads import Reading, TestReads
+from luthier.evaluation.test_reads import Reading, TestReads
 
 
 @dataclass(frozen=True)
@@ -25,13 +23,11 @@ class TestReadLedger:
         """Where its readings lie."""
         return Path(self.home) / "test_reads" / self.splits
 
-    def begin(self, evaluation: str, reading: "Reading") -> "TestReads":
+    def begin(self, evaluation: str, reading: Reading) -> TestReads:
         """Writes the reading down before a row is read; one of the same ``evaluation`` that broke off counts once.
 
         Of those that were begun later none is known.
         """
-        from luthier.evaluation.test_reads import TestReads
-
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(evaluation, reading)
         others = [other for name, other in self._readings().items() if name != evaluation]
@@ -41,12 +37,10 @@ class TestReadLedger:
         """Writes the score that came of it."""
         self._write(evaluation, replace(self._readings()[evaluation], value=value))
 
-    def _readings(self) -> "dict[str, Reading]":
-        from luthier.evaluation.test_reads import Reading
-
+    def _readings(self) -> dict[str, Reading]:
         return {path.stem: Reading(**json.loads(path.read_text())) for path in self.folder.glob("*.json")}
 
-    def _write(self, evaluation: str, reading: "Reading") -> None:
+    def _write(self, evaluation: str, reading: Reading) -> None:
         """At once or not at all."""
         pending = self.folder / f"{evaluation}.{os.getpid()}.pending"
         pending.write_text(json.dumps(asdict(reading)))

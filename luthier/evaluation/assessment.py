@@ -16,9 +16,10 @@ from luthier.evaluation.baselines import untuned_features
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.evaluating import evaluate
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.known import Known
-from luthier.evaluation.report import EvaluationReport, evaluate, write_report
+from luthier.evaluation.report import EvaluationReport, write_report
 from luthier.evaluation.sealed_test import read_test
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.evaluation.wording import verdict_sentence
@@ -75,12 +76,8 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         given = replace(given, champion=beside.answers)
     report = evaluate(
         given.test,
+        evaluation,
         recipe=job.recipe,
-        metric=evaluation.metric,
-        target=evaluation.target,
-        confidence=evaluation.confidence,
-        require=evaluation.require,
-        gate=evaluation.gate,
         rows=facts["rows"],
         trainable_parameters=json.loads((job.tuned / "facts.json").read_text())["trainable_parameters"],
         digests=job.digests,

@@ -9,9 +9,11 @@ from huggingface_hub import ModelCard
 
 from luthier.evaluation.aspects import examined
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.report import EvaluationReport, evaluate
+from luthier.evaluation.evaluating import evaluate
+from luthier.evaluation.report import EvaluationReport
 from luthier.methods import METHODS as KNOWN_METHODS
 from luthier.packaging.model_card import METHODS, card_summary, escaped, model_card
+from luthier.recipe.schema import EvaluationSection
 from tests.unit.evaluation.answered import SAMPLES, classified
 from tests.unit.evaluation.classifiers import sampled
 from tests.unit.evaluation.examinations import calibrated
@@ -36,9 +38,8 @@ def report_on(names: tuple[str, str] = ("no", "yes")) -> EvaluationReport:
 def report_of(test: Evaluated, metric: str, target: float = 0.5) -> EvaluationReport:
     return evaluate(
         test,
+        EvaluationSection(metric=metric, target=target),
         recipe="reviews",
-        metric=metric,
-        target=target,
         rows={"train": 1000, "validation": 200, "test": len(test.rows), "rejected": 3},
         trainable_parameters=12345,
         digests={"data": "ab" * 32},

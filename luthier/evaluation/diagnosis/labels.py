@@ -65,7 +65,8 @@ def imbalance_findings(known: Known) -> Iterator[Finding]:
     gold, predicted = (np.asarray(ids) for ids in validation.compared("accuracy"))
     counts = np.bincount(np.asarray(known.train["label_id"].to_pylist()), minlength=len(labels))
     shares = counts / counts.sum()
-    scores = class_scores(*(indicators(ids, len(labels)) for ids in (gold, predicted)), labels)
+    members, given = (indicators(ids, len(labels)) for ids in (gold, predicted))
+    scores = class_scores(members, given, labels)
     recalls = [each.recall for each in scores if each.recall is not None]
     mean = float(np.mean(recalls)) if recalls else 0.0
     missed = [

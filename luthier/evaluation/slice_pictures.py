@@ -31,7 +31,14 @@ def slice_scores(found: "Slices", shown: "list[Slice]", form: Form = "svg") -> b
             axes.plot([each.score.low, each.score.high], [row, row], color=colour, linewidth=1.4)
             axes.plot(each.score.value, row, "o", color=colour, markersize=5, fillstyle="full" if judged else "none")
             if each.by != by:
-                axes.annotate(shortened(each.by, 60), (0, row - 0.85), (0, 0), ("axes fraction", "data"), "offset points", va="center")
+                axes.annotate(
+                    shortened(each.by, 60),
+                    (0, row - 0.85),
+                    (0, 0),
+                    ("axes fraction", "data"),
+                    "offset points",
+                    va="center",
+                )
             by = each.by
             axes.annotate(
                 number(found.metric, each.score.value),

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from luthier.evaluation.answers_file import write_answers
-from luthier.evaluation.aspects import changed_rows, examined, tables
+from luthier.evaluation.aspects import examined, tables
 from luthier.evaluation.baselines import untuned_features
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
+from luthier.evaluation.changed_copies import copied_rows
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.evaluating import evaluate
 from luthier.evaluation.examination import Examination
@@ -116,22 +117,20 @@ def examination(job: Assessment) -> Examination:
         test=replace(found.test, baselines=job.task.baselines(inputs)),
         calibration=found.calibration,
         uncalibrated=found.uncalibrated,
-        asked=found.changed,
+        changed=found.changed,
         reads=job.reads,
     )
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the tuned model answered as it will be served, and to the test rows before that; ``changed`` are answers to
-    changed test rows, by aspect.
-    """
+    """What the tuned model answered; the fields are those of ``Known`` and ``Examination``."""
 
     validation: Evaluated
     test: Evaluated
     calibration: Calibration
     uncalibrated: Predictions
-    changed: dict[str, Predictions]
+    changed: Predictions | None
 
 
 def ask(job: Assessment) -> Asked:
@@ -148,14 +147,15 @@ def ask(job: Assessment) -> Asked:
     calibration = fitted(raw)
     test = read_test(job.splits)
     found = answered(test, "test")
-    silent = replace(job.inference, generated_rows=0)
-    changed = {name: answered(rows, "changed", silent) for name, rows in changed_rows(test, task, head).items()}
+    copies = copied_rows(test, head)
+    # No text is generated for them: that would take as long as the evaluation itself.
+    changed = None if copies is None else answered(copies, "changed", replace(job.inference, generated_rows=0))
     return Asked(
         validation=replace(raw, predictions=calibration.applied(raw.predictions, head)),
         test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
         calibration=calibration,
         uncalibrated=found,
-        changed={name: calibration.applied(predictions, head) for name, predictions in changed.items()},
+        changed=None if changed is None else calibration.applied(changed, head),
     )
 
 

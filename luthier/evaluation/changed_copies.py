@@ -12,7 +12,6 @@ from luthier.data.content import digests, ranks
 from luthier.data.conversations import USER, Message, as_json, as_text
 from luthier.data.text import joined
 from luthier.evaluation.noise import NOISES, NOISES_IN_PLACE
-from luthier.tasks import Task
 from luthier.tasks.head import Head
 
 Noise = Callable[[str], str]
@@ -51,8 +50,8 @@ def changed_copies(test: pa.Table, head: Head) -> list[Copies]:
     return found
 
 
-def copied_rows(test: pa.Table, task: Task, head: Head) -> pa.Table | None:
-    """The rows of all copies, one way after the other."""
+def copied_rows(test: pa.Table, head: Head) -> pa.Table | None:
+    """The rows of all copies, one way after the other; None where no text can be changed."""
     found = [copies.rows for copies in changed_copies(test, head)]
     return pa.concat_tables(found) if found else None
 

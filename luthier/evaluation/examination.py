@@ -1,7 +1,6 @@
 """What an evaluation looks at: the answers of the tuned model, as it will be served, and all that goes with them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from luthier.evaluation.champion_comparison import ChampionAnswers
 from luthier.evaluation.evaluated import Evaluated
@@ -15,16 +14,16 @@ from luthier.tasks.task import Predictions
 class Examination:
     """One evaluation's material: what is ``known`` without the test rows, and those.
 
-    ``test`` has answers as served; ``uncalibrated`` are those before ``calibration``. ``asked`` are answers to changed
-    test rows, by the aspect that asked for them. ``reads`` says who read these test rows before. ``champion`` are the
-    registered champion's answers, where there is another one that was asked.
+    ``test`` has answers as served; ``uncalibrated`` are those before ``calibration``, ``changed`` those to the changed
+    copies of test rows. ``reads`` says who read these test rows before. ``champion`` are the registered champion's
+    answers, where there is another one that was asked.
     """
 
     known: Known
     test: Evaluated
     calibration: Calibration = UNCALIBRATED
     uncalibrated: Predictions | None = None
-    asked: Mapping[str, Predictions] = field(default_factory=dict)
+    changed: Predictions | None = None
     reads: TestReads = NEVER_READ
     champion: ChampionAnswers | None = None
 

@@ -13,7 +13,7 @@ from luthier.evaluation.paired import PairedDifference, paired_difference
 from luthier.evaluation.readable import answer_text, expected_text, inputs
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.row_scores import ROUNDING, row_scores
-from luthier.evaluation.wording import NOTHING, interval, metric_name, number, share
+from luthier.evaluation.wording import NOTHING, interval, metric_name, number, places, share, signed
 
 MOST = 20
 
@@ -50,8 +50,7 @@ class MetricBeside:
     @property
     def said_gain(self) -> str:
         """``+0.021 (+0.004 to +0.038)``, or nothing where rows were not paired."""
-        gain = self.paired
-        return "" if gain is None else f"{gain.value:+.4g} ({gain.low:+.4g} to {gain.high:+.4g})"
+        return "" if self.paired is None else signed(self.paired, places(self.metric, self.paired.value))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from luthier.tasks.metric import METRICS
 
 if TYPE_CHECKING:
     from luthier.evaluation.examples import Examples
+    from luthier.evaluation.paired import PairedDifference
     from luthier.evaluation.report import EvaluationReport
     from luthier.evaluation.scores import Score
+    from luthier.evaluation.two_groups import Difference
 
 PLACES = 3
 NOTHING = "–"
@@ -65,6 +67,11 @@ def share(value: float | None) -> str:
 def filters(length: int) -> dict[str, Callable[..., Any]]:
     """What the templates of the page and of the Markdown call; texts are cut to ``length`` characters."""
     return {"metric_name": metric_name, "scored": scored, "share": share, "short": lambda text: shortened(text, length)}
+
+
+def signed(found: "Difference | PairedDifference", digits: int) -> str:
+    """``-0.140 (-0.210 to -0.080)``"""
+    return f"{found.value:+,.{digits}f} ({found.low:+,.{digits}f} to {found.high:+,.{digits}f})"
 
 
 def score_texts(report: "EvaluationReport", metric: str, score: "Score") -> tuple[str, str]:

@@ -11,7 +11,7 @@ from luthier.evaluation.metrics.answers import normalised
 from luthier.evaluation.paired import PairedDifference, paired_difference
 from luthier.evaluation.readable import answer_text, span_of
 from luthier.evaluation.scores import point
-from luthier.evaluation.wording import listed, metric_name, number, places, shortened
+from luthier.evaluation.wording import listed, metric_name, number, places, shortened, signed
 from luthier.tasks.task import Predictions
 
 MOST_EXAMPLES = 3
@@ -50,8 +50,7 @@ class Change:
     @property
     def said_gain(self) -> str:
         """``-0.060 (-0.090 to -0.031)``"""
-        digits = places(self.metric, self.before)
-        return f"{self.gain.value:+,.{digits}f} ({self.gain.low:+,.{digits}f} to {self.gain.high:+,.{digits}f})"
+        return signed(self.gain, places(self.metric, self.before))
 
     @property
     def said_scores(self) -> tuple[str, str]:
@@ -86,8 +85,8 @@ class Robustness:
 
 def examine(given: Examination) -> Robustness | None:
     """The changes that the model was asked about; None where it was not, or where no text can be changed."""
-    asked, test = given.asked.get("robustness"), given.test
-    if asked is None:
+    changed, test = given.changed, given.test
+    if changed is None:
         return None
     found, start = [], 0
     every = changed_copies(test.rows, test.head)
@@ -95,7 +94,7 @@ def examine(given: Examination) -> Robustness | None:
     confidence = 1 - (1 - given.confidence) / len(every)
     for copies in every:
         end = start + len(copies.rows)
-        answers = Predictions(asked.answers[start:end], asked.evidence[start:end])
+        answers = Predictions(changed.answers[start:end], changed.evidence[start:end])
         found.append(_change(test, copies, answers, metric, confidence))
         start = end
     return Robustness(metric, confidence, tuple(found))

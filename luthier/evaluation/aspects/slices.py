@@ -14,7 +14,7 @@ from luthier.evaluation.slice_pictures import slice_scores
 from luthier.evaluation.slicing import Part, parts
 from luthier.evaluation.style import Form
 from luthier.evaluation.two_groups import Difference, apart, chance_of_worse, holm
-from luthier.evaluation.wording import NOTHING, metric_name, number, places, shortened
+from luthier.evaluation.wording import NOTHING, metric_name, number, places, shortened, signed
 
 # On fewer rows, or beside fewer, hardly any difference would be more than chance.
 LEAST_ROWS = 20
@@ -56,8 +56,7 @@ class Slice:
         """``-0.140 (-0.210 to -0.080)``, empty where it is not judged."""
         if self.score is None or self.difference is None:
             return ""
-        digits, found = places(self.metric, self.score.value), self.difference
-        return f"{found.value:+,.{digits}f} ({found.low:+,.{digits}f} to {found.high:+,.{digits}f})"
+        return signed(self.difference, places(self.metric, self.score.value))
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def test_a_validation_score_above_the_test_interval_is_said_to_be_lucky():
 def test_what_goes_to_tuning_is_the_same_whatever_the_test_rows_are():
     given = examined(0.8, history=log_of(0.7, 0.8, train=0.99))
     gold = np.random.default_rng(9).integers(0, 3, 500)
-    other = replace(given, test=answers(gold, 0.2), asked={"x": given.test.predictions})
+    other = replace(given, test=answers(gold, 0.2), changed=given.test.predictions)
     found, changed = examine(given), examine(other)
     assert found.for_tuning == changed.for_tuning
     assert found.on_test != changed.on_test

@@ -188,7 +188,7 @@ def test_the_markdown_says_the_same_and_escapes_it(hostile: str) -> None:
     test = replace(test, rows=rows)
     found = {
         "slices": examine(examination(test)),
-        "robustness": robustness(examination(test, asked=asked(test, lambda text, label: flip(label)))),
+        "robustness": robustness(examination(test, changed=asked(test, lambda text, label: flip(label)))),
     }
     for name, aspect in found.items():
         text = markdown_environment().get_template(f"{name}.md.j2").render(found=aspect)

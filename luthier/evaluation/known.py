@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.plots import History
 from luthier.evaluation.scores import point
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.metric import METRICS, Metric
 from luthier.tasks.task import Inference
+from luthier.training.history import History
 
 if TYPE_CHECKING:
     from luthier.models.features import RememberedFeatures

@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from luthier.evaluation.aspects import pictures
 from luthier.evaluation.outline import said
-from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
+from luthier.evaluation.plots import confusion_matrix, loss_and_metric_curves, scores_with_intervals
 from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import filters, verdict_sentence
+from luthier.training.history import History
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport

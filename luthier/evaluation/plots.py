@@ -16,8 +16,7 @@ from luthier.evaluation.scores import Score
 from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 from luthier.evaluation.wording import interval, metric_name, number, shortened
 from luthier.tasks.metric import METRICS
-
-History = Sequence[Mapping[str, float]]
+from luthier.training.history import History
 
 
 def loss_and_metric_curves(history: History, *, metric: str, target: float | None = None, form: Form = "svg") -> bytes:

@@ -17,12 +17,13 @@ from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.markdown import report_markdown
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
-from luthier.evaluation.plots import History, confusion_matrix
+from luthier.evaluation.plots import confusion_matrix
 from luthier.evaluation.scores import Score
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.packaging.cost import ServingCost
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
+from luthier.training.history import History
 
 
 @dataclass(frozen=True)

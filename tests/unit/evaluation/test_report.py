@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -192,3 +194,12 @@ def test_the_short_json_has_exactly_the_promised_keys(test_rows: Rows, make_repo
     assert set(short["metrics"]["accuracy"]) == set(short["baselines"]["majority"]) == {"value", "low", "high"}
     assert set(short["rows"]) == {"train", "validation", "test", "rejected"}
     assert json.loads(json.dumps(short, allow_nan=False)) == short
+
+
+def test_reports_are_read_and_compared_without_the_libraries_that_made_them() -> None:
+    """They take seconds to import, and `luthier report` prints in one or two."""
+    heavy = ["torch", "transformers", "peft", "sklearn", "cleanlab"]
+    modules = "luthier.evaluation.report, luthier.evaluation.versus_page"
+    script = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

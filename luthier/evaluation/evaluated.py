@@ -42,13 +42,8 @@ class Evaluated:
 
     def chosen(self, places: Sequence[int]) -> "Evaluated":
         """Some of the rows, in this order, without the baselines."""
-        answers, evidence, cut = self.predictions.answers, self.predictions.evidence, self.predictions.cut
-        found = Predictions(
-            [answers[row] for row in places],
-            [evidence[row] for row in places],
-            tuple(cut[row] for row in places if row < len(cut)),
-        )
-        return replace(self, rows=self.rows.take(pa.array(places, pa.int64())), predictions=found, baselines={})
+        rows = self.rows.take(pa.array(places, pa.int64()))
+        return replace(self, rows=rows, predictions=self.predictions.of(places), baselines={})
 
     def where(self, kept: np.ndarray) -> "Evaluated":
         """The rows of a mask."""

@@ -61,6 +61,14 @@ class Predictions:
     evidence: Sequence["np.ndarray"]
     cut: Sequence[bool] = ()
 
+    def of(self, rows: Sequence[int]) -> "Predictions":
+        """Those of some rows, in this order."""
+        return Predictions(
+            [self.answers[row] for row in rows],
+            [self.evidence[row] for row in rows],
+            tuple(self.cut[row] for row in rows if row < len(self.cut)),
+        )
+
 
 @dataclass(frozen=True)
 class BaselineInputs:

@@ -94,8 +94,7 @@ def examine(given: Examination) -> Robustness | None:
     confidence = 1 - (1 - given.confidence) / len(every)
     for copies in every:
         end = start + len(copies.rows)
-        answers = Predictions(changed.answers[start:end], changed.evidence[start:end])
-        found.append(_change(test, copies, answers, metric, confidence))
+        found.append(_change(test, copies, changed.of(range(start, end)), metric, confidence))
         start = end
     return Robustness(metric, confidence, tuple(found))
 

@@ -47,34 +47,28 @@ class SideBySide:
 
 def examine(given: Examination) -> SideBySide | None:
     """Beside the champion; of generated texts beside the untuned base, where no champion was asked."""
-    test, champion = given.test, given.champion
-    generates = test.head.is_language_model
-    if champion is not None:
-        authors = {CHAMPION: champion.predictions}
-        places, beside, version = list(champion.places), CHAMPION, champion.version
-    elif generates and UNTUNED in test.baselines:
-        authors, places, beside, version = {}, list(range(len(test.rows))), UNTUNED, None
-    else:
+    generates, champion = given.test.head.is_language_model, given.champion
+    if champion is None and not (generates and UNTUNED in given.test.baselines):
         return None
-    if UNTUNED in test.baselines:
-        authors = {UNTUNED: _taken(test.baselines[UNTUNED], places), **authors}
-    found = _answered(test.chosen(places), authors, beside)
-    if not found.rows:
+    beside = UNTUNED if champion is None else CHAMPION
+    test, authors = _answered(given, beside)
+    rows = len(test.rows)
+    if not rows:
         return None
-    number, mine = row_scores(found.test)
-    gains = mine - row_scores(replace(found.test, predictions=found.authors[beside]))[1]
-    shuffled = np.random.default_rng(17).permutation(found.rows).tolist()
+    number, mine = row_scores(test)
+    gains = mine - row_scores(replace(test, predictions=authors[beside]))[1]
+    shuffled = np.random.default_rng(17).permutation(rows).tolist()
     ranked = sorted(shuffled, key=lambda row: -gains[row])
     most = EXTREMES if generates else CHANGED
 
-    def shown(rows: Sequence[int]) -> tuple[Row, ...]:
-        return _shown(found, rows, gains)
+    def shown(chosen: Sequence[int]) -> tuple[Row, ...]:
+        return _shown(test, authors, chosen, gains)
 
     return SideBySide(
         beside=beside,
-        version=version,
+        version=None if champion is None else champion.version,
         number=number,
-        rows=found.rows,
+        rows=rows,
         gained=int((gains > ROUNDING).sum()),
         lost=int((gains < -ROUNDING).sum()),
         sample=shown(shuffled[:SAMPLE]) if generates else (),
@@ -83,32 +77,24 @@ def examine(given: Examination) -> SideBySide | None:
     )
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """Rows that all have answered: the new model in ``test``, the others by name."""
-
-    test: Evaluated
-    authors: Mapping[str, Predictions]
-
-    @property
-    def rows(self) -> int:
-        return len(self.test.rows)
-
-
-def _answered(test: Evaluated, authors: Mapping[str, Predictions], beside: str) -> _Answered:
+def _answered(given: Examination, beside: str) -> tuple[Evaluated, dict[str, Predictions]]:
+    """The rows that the new model and the one ``beside`` it have answered, and the answers by author, the new last."""
+    champion = given.champion
+    places = list(range(len(given.test.rows)) if champion is None else champion.places)
+    authors = {UNTUNED: given.test.baselines[UNTUNED].of(places)} if UNTUNED in given.test.baselines else {}
+    if champion is not None:
+        authors[CHAMPION] = champion.predictions
+    test = given.test.chosen(places)
     pairs = zip(test.predictions.answers, authors[beside].answers, strict=True)
     both = [row for row, answers in enumerate(pairs) if None not in answers]
-    return _Answered(test.chosen(both), {author: _taken(found, both) for author, found in authors.items()})
+    test = test.chosen(both)
+    return test, {**{author: found.of(both) for author, found in authors.items()}, TUNED: test.predictions}
 
 
-def _taken(found: Predictions, rows: Sequence[int]) -> Predictions:
-    return Predictions([found.answers[row] for row in rows], [found.evidence[row] for row in rows])
-
-
-def _shown(found: _Answered, rows: Sequence[int], gains: np.ndarray) -> tuple[Row, ...]:
-    test, head = found.test, found.test.head
-    texts, labels = test.rows["text"], test.rows["label"]
-    authors = {**found.authors, TUNED: test.predictions}
+def _shown(
+    test: Evaluated, authors: Mapping[str, Predictions], rows: Sequence[int], gains: np.ndarray
+) -> tuple[Row, ...]:
+    texts, labels, head = test.rows["text"], test.rows["label"], test.head
     return tuple(
         Row(
             text=read,

@@ -1,7 +1,7 @@
 """Scores of the test rows, and the verdict that follows from them."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,12 +46,13 @@ def evaluate(
         LuthierError: these rows leave the deciding metric undefined; other metrics and baselines are then left out.
     """
     metric, confidence = evaluation.metric, reads.corrected(evaluation.confidence)
-    names = dict.fromkeys([metric, *test.task.metrics(test.label_kind)])
-    metrics, unscored = _scored(names, lambda name: score(name, *test.compared(name), confidence=confidence))
+    titles = {name: metric_name(name) for name in [metric, *test.task.metrics(test.label_kind)]}
+    metrics, undefined = _scored(titles, lambda name: score(name, *test.compared(name), confidence=confidence))
     if metric not in metrics:
-        raise unscored[metric]
+        raise undefined[titles[metric]]
     baselines, failed = _scored(
-        test.baselines, lambda name: score(metric, *test.compared(metric, name), confidence=confidence)
+        {name: name for name in test.baselines},
+        lambda name: score(metric, *test.compared(metric, name), confidence=confidence),
     )
     report = EvaluationReport(
         recipe=recipe,
@@ -63,8 +64,7 @@ def evaluate(
         metrics=metrics,
         baselines=baselines,
         scored_rows={name: len(test.compared(name)[0]) for name in metrics},
-        unscored={metric_name(name): error.what for name, error in unscored.items()}
-        | {name: error.what for name, error in failed.items()},
+        unscored={title: error.what for title, error in {**undefined, **failed}.items()},
         rows=dict(rows),
         trainable_parameters=trainable_parameters,
         examples=chosen_examples(test),
@@ -83,15 +83,17 @@ def evaluate(
     return replace(report, gate=judged, verdict="met" if met else "short")
 
 
-def _scored(names: Iterable[str], scored: Callable[[str], Score]) -> tuple[dict[str, Score], dict[str, LuthierError]]:
-    """The scores that these rows allow, and why they do not allow the others."""
+def _scored(
+    titles: Mapping[str, str], scored: Callable[[str], Score]
+) -> tuple[dict[str, Score], dict[str, LuthierError]]:
+    """The scores that these rows allow, and by title why they do not allow the others."""
     found, failed = {}, {}
-    for name in names:
+    for name, title in titles.items():
         try:
             found[name] = scored(name)
         except LuthierError as error:
-            log.warning("%s is not scored: %s", name, error)
-            failed[name] = error
+            log.warning("%s is not scored: %s", title, error)
+            failed[title] = error
     return found, failed
 
 

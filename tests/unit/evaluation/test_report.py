@@ -15,7 +15,7 @@ from luthier.evaluation.answers_file import answers_table, can_be_read, read_ans
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.report import EvaluationReport, read_report, report_json, write_report
-from luthier.evaluation.scores import point
+from luthier.evaluation.scores import defined_points
 from luthier.tasks.task import Predictions
 from tests.unit.evaluation.answered import SAMPLES
 
@@ -139,8 +139,8 @@ def test_answers_that_are_read_back_have_the_same_scores(sample: Evaluated, tmp_
     assert can_be_read(tmp_path)
     found = read_answers(tmp_path)
     assert (found.head, found.label_kind, found.task.name) == (sample.head, sample.label_kind, sample.task.name)
-    for metric in sample.task.metrics(sample.label_kind):
-        assert point(metric, *found.compared(metric)) == pytest.approx(point(metric, *sample.compared(metric)))
+    metrics = sample.task.metrics(sample.label_kind)
+    assert defined_points(metrics, found.compared) == pytest.approx(defined_points(metrics, sample.compared))
     # Answers of before they said what they are answers of.
     table = pq.read_table(tmp_path / "predictions.parquet").replace_schema_metadata(None)
     pq.write_table(table, tmp_path / "predictions.parquet")

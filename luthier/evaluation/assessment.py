@@ -146,10 +146,13 @@ def ask(job: Assessment) -> Asked:
     raw = Evaluated(task, head, kind, validation, answered(validation, "validation"))
     calibration = fitted(raw)
     test = read_test(job.splits)
-    found = answered(test, "test")
     copies = copied_rows(test, head)
-    # No text is generated for them: that would take as long as the evaluation itself.
-    changed = None if copies is None else answered(copies, "changed", replace(job.inference, generated_rows=0))
+    # Asked together, a copy that the model reads as its original costs nothing. No text is generated for copies: that
+    # would take as long as the evaluation itself.
+    how = replace(job.inference, generated_rows=min(job.inference.generated_rows, len(test)))
+    found = answered(test if copies is None else pa.concat_tables([test, copies]), "test and changed", how)
+    changed = None if copies is None else found.of(range(len(test), len(test) + len(copies)))
+    found = found.of(range(len(test)))
     return Asked(
         validation=replace(raw, predictions=calibration.applied(raw.predictions, head)),
         test=Evaluated(task, head, kind, test, calibration.applied(found, head)),

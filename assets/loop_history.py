@@ -80,13 +80,12 @@ def loop_metadata(
     before = [each for each in evaluations(context.instance, context.partition_key) if each.data == data]
     rows = [_row(each.round, each.moment, each.validation, each.summary) for each in before]
     now = _row(number, datetime.now().timestamp(), score, verdict_sentence(report))
-    stuck = report.verdict == "short" and not report.can_be_tuned
     return {
         ROUND: number,
         DATA: data,
         VALIDATION: score,
         NEXT: next_step_sentence(report),
-        **({UNTUNABLE: untunable_sentence(report)} if stuck else {}),
+        **({UNTUNABLE: untunable_sentence(report)} if report.untunable else {}),
         "verdicts": table([*rows, now]),
     }
 

@@ -7,8 +7,8 @@ import dagster as dg
 from assets.incumbent import registered_champion
 from luthier.errors import LuthierError
 from luthier.recipe.resolving import ResolvedRecipe, flatten
-from pipelines.results import newest
-from resources.artifact_store import Artifact, ArtifactStore, recorded_value
+from pipelines.results import newest_evaluation
+from resources.artifact_store import Artifact, ArtifactStore
 from resources.home import recipes_folder
 from resources.recipe_book import recipe_names
 from resources.tracking import Tracking
@@ -23,10 +23,8 @@ CHAMPION = "champion"
 
 def own_side(recipe: str, instance: dg.DagsterInstance, artifacts: ArtifactStore) -> "Side":
     """The newest report of a recipe. Raises LuthierError: there is none."""
-    evaluated = newest(instance, "evaluation_report", recipe)
-    if evaluated is None:
-        raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
-    return _side(recipe, artifacts.open("evaluation_report", recorded_value(evaluated, "digest")), artifacts)
+    _, report = newest_evaluation(recipe, instance, artifacts)
+    return _side(recipe, report, artifacts)
 
 
 def other_side(
@@ -54,9 +52,8 @@ def other_side(
 
 
 def _digest(prefix: str, artifacts: ArtifactStore) -> str:
-    folder = artifacts.root / "evaluation_report"
-    known = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.suffix != ".pending")
-    found = [name for name in known if len(prefix) >= SHORTEST and name.startswith(prefix)]
+    known = artifacts.made("evaluation_report")
+    found = [digest for digest in known if len(prefix) >= SHORTEST and digest.startswith(prefix)]
     if len(found) != 1:
         raise LuthierError(
             "several reports begin so" if found else "no recipe or report of this name",

@@ -53,19 +53,24 @@ def newest_result(recipe: str, instance: dg.DagsterInstance, artifacts: Artifact
     """
     from luthier.evaluation.report import read_report
 
-    evaluated = newest(instance, "evaluation_report", recipe)
-    if evaluated is None:
-        raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
-    artifact = artifacts.open("evaluation_report", recorded_value(evaluated, "digest"))
+    run, artifact = newest_evaluation(recipe, instance, artifacts)
     version, alias = _version_made_from(artifact, instance, artifacts, recipe)
     return Result(
         report=read_report(artifact.folder),
         page=artifact.folder / "report.html",
         mlflow_run_id=artifact.manifest["mlflow_run_id"],
-        dagster_run_id=evaluated.run_id,
+        dagster_run_id=run,
         model_version=version,
         model_alias=alias,
     )
+
+
+def newest_evaluation(recipe: str, instance: dg.DagsterInstance, artifacts: ArtifactStore) -> tuple[str, Artifact]:
+    """The Dagster run of the newest evaluation, and its report. Raises LuthierError: there is none."""
+    evaluated = newest(instance, "evaluation_report", recipe)
+    if evaluated is None:
+        raise LuthierError("no evaluation yet", where=recipe, remedy=f"luthier run {recipe}")
+    return evaluated.run_id, artifacts.open("evaluation_report", recorded_value(evaluated, "digest"))
 
 
 def newest_data_report(recipe: str, instance: dg.DagsterInstance) -> tuple["DataReport", Path]:

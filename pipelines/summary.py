@@ -19,7 +19,7 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
     share = f"of which {ended.overhead:.0%} is not library work" if ended.overhead < 1 else "everything reused"
     console.print(f"Time      {minutes}:{seconds:02d}, {share}", highlight=False)
     console.print("\nLook further:   make ui", highlight=False)
-    if result.report.verdict != "met":
+    if result.report.can_be_tuned:
         as_written = LAUNCH not in resolved.origins.values()
         by_itself = ", which make ui does by itself" if resolved.recipe.tuning.automatic and as_written else ""
         console.print(f"Tune it:        luthier tune {resolved.name}{by_itself}", markup=False, highlight=False)
@@ -32,6 +32,7 @@ def print_summary(resolved: ResolvedRecipe, ended: Launch, console: Console) -> 
 
 def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> None:
     """The verdict, the scores beside the baselines, what was registered and where the report lies."""
+    from luthier.evaluation.evaluated import TUNED
     from luthier.evaluation.next_step import next_step_sentence
     from luthier.evaluation.wording import (
         champion_sentence,
@@ -48,7 +49,7 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     table.add_column("", justify="right")
     table.add_column(f"{report.confidence:.0%} interval", justify="right")
     for name, score in report.beside_baselines.items():
-        style = "bold" if name == "fine-tuned" else None
+        style = "bold" if name == TUNED else None
         table.add_row(name, *score_texts(report, report.metric, score), style=style)
     console.print(table)
     for sentence in filter(None, [*scope_sentences(report), champion_sentence(report), reads_sentence(report)]):
@@ -58,4 +59,4 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     console.print(f"Trained   {trained} on {report.rows['train']:,} rows", highlight=False)
     registered = f"{resolved.model_name} version {result.model_version}, alias {result.model_alias}"
     console.print(f"Model     {registered if result.model_version else 'not deployed'}", highlight=False)
-    console.print(f"Report    {result.page}", highlight=False)
+    console.print(f"Report    {result.page}", highlight=False, markup=False)

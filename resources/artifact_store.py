@@ -24,6 +24,8 @@ from luthier.errors import LuthierError
 log = logging.getLogger("luthier.artifacts")
 
 MANIFEST = "manifest.json"
+# What is being made lies beside its place, in a folder with this suffix.
+PENDING = ".pending"
 RECENT = 20
 # Goes up when the library writes other files from the same inputs.
 FORMAT = 3
@@ -127,6 +129,11 @@ class ArtifactStore(dg.ConfigurableIOManager):
         folder = self.root / asset / digest
         return Artifact(asset, digest, folder) if folder.is_dir() else None
 
+    def made(self, asset: str) -> list[str]:
+        """The digests of all artifacts of an asset, in alphabetical order."""
+        folders = (path for path in (self.root / asset).glob("*") if path.is_dir() and path.suffix != PENDING)
+        return sorted(path.name for path in folders)
+
     def open(self, asset: str, digest: str) -> Artifact:
         """A stored artifact, verified against the digests of its files."""
         folder = self.root / asset / digest
@@ -146,7 +153,7 @@ class ArtifactStore(dg.ConfigurableIOManager):
         build: Callable[[Path], object],
         record: Mapping[str, Any],
     ) -> None:
-        pending = folder.with_suffix(".pending")
+        pending = folder.with_suffix(PENDING)
         shutil.rmtree(pending, ignore_errors=True)
         pending.mkdir()
         began = time.time()

@@ -3,12 +3,9 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from luthier.durable import written_whole
-
-if TYPE_CHECKING:
-    from luthier.evaluation.test_reads import Reading, TestReads
+from luthier.evaluation.test_reads import Reading, TestReads
 
 
 @dataclass(frozen=True)
@@ -26,13 +23,11 @@ class TestReadLedger:
         """Where its readings lie."""
         return Path(self.home) / "test_reads" / self.splits
 
-    def begin(self, evaluation: str, reading: "Reading") -> "TestReads":
+    def begin(self, evaluation: str, reading: Reading) -> TestReads:
         """Writes the reading down before a row is read; one of the same ``evaluation`` that broke off counts once.
 
         Of those that were begun later none is known.
         """
-        from luthier.evaluation.test_reads import TestReads
-
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(evaluation, reading)
         others = [other for name, other in self._readings().items() if name != evaluation]
@@ -42,11 +37,9 @@ class TestReadLedger:
         """Writes the score that came of it."""
         self._write(evaluation, replace(self._readings()[evaluation], value=value))
 
-    def _readings(self) -> "dict[str, Reading]":
-        from luthier.evaluation.test_reads import Reading
-
+    def _readings(self) -> dict[str, Reading]:
         return {path.stem: Reading(**json.loads(path.read_text())) for path in self.folder.glob("*.json")}
 
-    def _write(self, evaluation: str, reading: "Reading") -> None:
+    def _write(self, evaluation: str, reading: Reading) -> None:
         with written_whole(self.folder / f"{evaluation}.json") as path:
             path.write_text(json.dumps(asdict(reading)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 from luthier.evaluation.wording import shortened
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def length_histogram(
 def _draw_limit(axes: "Axes", max_length: int, end: int) -> None:
     beyond, right = max_length > end, max_length < 0.75 * end
     if not beyond:
-        axes.axvline(max_length, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)))
+        axes.axvline(max_length, color=PALETTE["ink"], linewidth=1, linestyle=DASHED)
     axes.annotate(
         f"max_length {max_length:,}{' →' if beyond else ''}",
         (min(max_length, end), 1),

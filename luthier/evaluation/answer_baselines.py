@@ -8,7 +8,7 @@ import torch
 
 from luthier.evaluation.baselines import TOKEN
 from luthier.models.features import mean_pooled
-from luthier.tasks.task import BaselineInputs
+from luthier.tasks.task import UNTUNED, BaselineInputs
 from luthier.training.compute import fast_bfloat16
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
@@ -25,7 +25,7 @@ def answer_baselines(given: BaselineInputs) -> Mapping[str, list[str]]:
         "first sentence": [of_text[0] for of_text in of_texts],
         "word overlap": [_overlapping(*row) for row in zip(of_texts, questions, strict=True)],
         "tf-idf": _by_tfidf(of_texts, questions, given.train["text"].to_pylist()),
-        "untuned base": _by_features(of_texts, questions, given),
+        UNTUNED: _by_features(of_texts, questions, given),
     }
     if any(not answers for answers in given.train["label"].to_pylist()):
         found["no answer"] = [""] * len(texts)

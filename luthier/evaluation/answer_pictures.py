@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING
 import matplotlib
 from matplotlib.figure import Figure
 
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from luthier.evaluation.aspects.answers import Answers, Group
-
-DASHED = (0, (4, 3))
 
 
 def groups_picture(found: "Answers", form: Form = "svg") -> bytes:

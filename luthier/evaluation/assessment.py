@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +10,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from luthier.evaluation.aspects import changed_rows, examined, tables
+from luthier.evaluation.answers_file import write_answers
+from luthier.evaluation.aspects import examined, tables
 from luthier.evaluation.baselines import untuned_features
 from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
+from luthier.evaluation.changed_copies import copied_rows
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.evaluating import evaluate
 from luthier.evaluation.examination import Examination
-from luthier.evaluation.report import EvaluationReport, evaluate, write_report
+from luthier.evaluation.known import Known
+from luthier.evaluation.report import EvaluationReport, write_report
 from luthier.evaluation.sealed_test import read_test
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
 from luthier.evaluation.wording import verdict_sentence
@@ -74,12 +77,8 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         given = replace(given, champion=beside.answers)
     report = evaluate(
         given.test,
+        evaluation,
         recipe=job.recipe,
-        metric=evaluation.metric,
-        target=evaluation.target,
-        confidence=evaluation.confidence,
-        require=evaluation.require,
-        gate=evaluation.gate,
         rows=facts["rows"],
         trainable_parameters=json.loads((job.tuned / "facts.json").read_text())["trainable_parameters"],
         digests=job.digests,
@@ -90,8 +89,8 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
         cost=cost_of(job, given.calibration, folder.parent),
         aspects=examined(given),
     )
-    write_report(report, given.history, folder)
-    pq.write_table(answers_table(given.test), folder / "predictions.parquet")
+    write_report(report, given.known.history, folder)
+    write_answers(given.test, folder)
     for name, table in tables(report.aspects).items():
         pq.write_table(table, folder / f"{name}.parquet")
     log.info("%s", verdict_sentence(report))
@@ -100,37 +99,38 @@ def assess(job: Assessment, folder: Path) -> EvaluationReport:
 
 def examination(job: Assessment) -> Examination:
     """All answers: those of the tuned model, which is then freed, and those of the baselines, which load their own."""
-    train, how = job.rows("train"), job.inference
     found = ask(job)
     log.info("predicting with the baselines")
-    features = untuned_features(job.model, how.max_length)
-    inputs = BaselineInputs(train, found.test.rows, job.head, job.model, how, features)
-    return Examination(
-        test=replace(found.test, baselines=job.task.baselines(inputs)),
+    known = Known(
         validation=found.validation,
-        train=train,
+        train=job.rows("train"),
         history=json.loads((job.tuned / "history.json").read_text()),
         model=job.model,
-        inference=how,
+        inference=job.inference,
         evaluation=job.evaluation,
+        method=job.method,
+        features=untuned_features(job.model, job.inference.max_length),
+    )
+    inputs = BaselineInputs(known.train, found.test.rows, job.head, job.model, job.inference, known.features)
+    return Examination(
+        known=known,
+        test=replace(found.test, baselines=job.task.baselines(inputs)),
         calibration=found.calibration,
         uncalibrated=found.uncalibrated,
-        asked=found.asked,
+        changed=found.changed,
         reads=job.reads,
-        method=job.method,
-        features=features,
     )
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the tuned model answered; the fields are those of an ``Examination``."""
+    """What the tuned model answered; the fields are those of ``Known`` and ``Examination``."""
 
-    test: Evaluated
     validation: Evaluated
+    test: Evaluated
     calibration: Calibration
-    uncalibrated: dict[str, Predictions]
-    asked: dict[str, Predictions]
+    uncalibrated: Predictions
+    changed: Predictions | None
 
 
 def ask(job: Assessment) -> Asked:
@@ -143,18 +143,22 @@ def ask(job: Assessment) -> Asked:
         return task.predict(model, tokenizer, rows, head, how)
 
     validation = job.rows("validation")
-    known = Evaluated(task, head, kind, validation, answered(validation, "validation"))
-    calibration = fitted(known)
+    raw = Evaluated(task, head, kind, validation, answered(validation, "validation"))
+    calibration = fitted(raw)
     test = read_test(job.splits)
-    found = answered(test, "test")
-    silent = replace(job.inference, generated_rows=0)
-    changed = {name: answered(rows, "changed", silent) for name, rows in changed_rows(test, task, head).items()}
+    copies = copied_rows(test, head)
+    # Asked together, a copy that the model reads as its original costs nothing. No text is generated for copies: that
+    # would take as long as the evaluation itself.
+    how = replace(job.inference, generated_rows=min(job.inference.generated_rows, len(test)))
+    found = answered(test if copies is None else pa.concat_tables([test, copies]), "test and changed", how)
+    changed = None if copies is None else found.of(range(len(test), len(test) + len(copies)))
+    found = found.of(range(len(test)))
     return Asked(
+        validation=replace(raw, predictions=calibration.applied(raw.predictions, head)),
         test=Evaluated(task, head, kind, test, calibration.applied(found, head)),
-        validation=replace(known, predictions=calibration.applied(known.predictions, head)),
         calibration=calibration,
-        uncalibrated={"validation": known.predictions, "test": found},
-        asked={name: calibration.applied(predictions, head) for name, predictions in changed.items()},
+        uncalibrated=found,
+        changed=None if changed is None else calibration.applied(changed, head),
     )
 
 
@@ -180,26 +184,3 @@ def beside_champion(job: Assessment, test: Evaluated, threshold: float) -> Besid
         return None
     certain = job.evaluation.model_copy(update={"confidence": job.reads.corrected(job.evaluation.confidence)})
     return compare_with_champion(job.champion, test, how=job.inference, evaluation=certain, threshold=threshold)
-
-
-def answers_table(test: Evaluated) -> pa.Table:
-    """What was answered to each row, labels and answers as JSON; of a single label its id and probabilities too."""
-    found = test.predictions
-    columns = {
-        "row": test.rows["row"],
-        "text": test.rows["text"],
-        "pair": test.rows["pair"],
-        "label": _json(test.rows["label"].to_pylist()),
-        "answer": _json(found.answers),
-        "evidence": pa.array([numbers.ravel() for numbers in found.evidence], pa.list_(pa.float32())),
-        **{name: _json(baseline.answers) for name, baseline in test.baselines.items()},
-    }
-    if test.head.problem == "single_label_classification":
-        columns["label_id"] = test.rows["label_id"]
-        columns["prediction"] = pa.array(test.outputs.argmax(axis=1))
-        columns["probabilities"] = columns["evidence"]
-    return pa.table(columns)
-
-
-def _json(values: Sequence[Any]) -> pa.Array:
-    return pa.array([json.dumps(value, ensure_ascii=False) for value in values], pa.string())

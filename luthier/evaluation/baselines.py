@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from luthier.errors import DataError
 from luthier.models.features import RememberedFeatures
 from luthier.tasks.head import Head
-from luthier.tasks.task import BaselineInputs
+from luthier.tasks.task import UNTUNED, BaselineInputs
 from luthier.training.compute import fast_bfloat16
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def classification_baselines(
     return {
         constant: majority(targets, len(test_texts), head),
         "tf-idf": tfidf(train_texts, targets, test_texts, head),
-        "untuned base": probe_outputs(given, train_texts, test_texts, targets),
+        UNTUNED: probe_outputs(given, train_texts, test_texts, targets),
     }
 
 
@@ -85,7 +85,7 @@ def linear_probe(train_features: np.ndarray, targets: np.ndarray, features: np.n
     """A linear model on frozen features (rows x features): the base without any tuning."""
     for part in (train_features, features):
         if not np.isfinite(part).all():
-            raise DataError("a feature is not finite", where="untuned base")
+            raise DataError("a feature is not finite", where=UNTUNED)
     return _linear(StandardScaler(), train_features, targets, features, head, strength=0.01, solver="lbfgs")
 
 

@@ -73,12 +73,7 @@ def compare_with_champion(
     if new.sum() < LEAST_ROWS:
         return BesideChampion(_impossible(counted, "unknown", _too_few(int(new.sum()))))
     candidate = test.where(new)
-    asked = Inference(
-        max_length=served.serving.max_length,
-        batch_size=how.batch_size,
-        max_new_tokens=served.serving.max_new_tokens,
-        generated_rows=int(new[: how.generated_rows].sum()),
-    )
+    asked = served.serving.inference(generated_rows=int(new[: how.generated_rows].sum()))
     log.info("predicting %d test rows with the champion, %s version %s", new.sum(), champion.model, champion.version)
     answers = served.predict(candidate.rows, asked)
     answers = _in_order_of(candidate.head, answers, served.serving.head)

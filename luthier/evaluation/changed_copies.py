@@ -12,7 +12,6 @@ from luthier.data.content import digests, ranks
 from luthier.data.conversations import USER, Message, as_json, as_text
 from luthier.data.text import joined
 from luthier.evaluation.noise import NOISES, NOISES_IN_PLACE
-from luthier.tasks import Task
 from luthier.tasks.head import Head
 
 Noise = Callable[[str], str]
@@ -20,7 +19,6 @@ Noise = Callable[[str], str]
 MOST_ROWS: Final = 500
 # A text's likelihood takes a pass through a larger model.
 MOST_WRITTEN: Final = 100
-WRITERS: Final = frozenset({"causal-lm", "seq2seq-lm"})
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def changed_copies(test: pa.Table, head: Head) -> list[Copies]:
     Only rows that the change alters are there. Of a question and its text the question is changed; where labels lie
     at places in the text, no character moves; of a conversation the last turn of the user is changed.
     """
-    places = sampled(test, MOST_WRITTEN if head.kind in WRITERS else MOST_ROWS)
+    places = sampled(test, MOST_WRITTEN if head.is_language_model else MOST_ROWS)
     chosen = test.take(pa.array(places))
     noises = NOISES_IN_PLACE if head.kind == "token-classification" else NOISES
     found = []
@@ -52,8 +50,8 @@ def changed_copies(test: pa.Table, head: Head) -> list[Copies]:
     return found
 
 
-def copied_rows(test: pa.Table, task: Task, head: Head) -> pa.Table | None:
-    """The rows of all copies, one way after the other."""
+def copied_rows(test: pa.Table, head: Head) -> pa.Table | None:
+    """The rows of all copies, one way after the other; None where no text can be changed."""
     found = [copies.rows for copies in changed_copies(test, head)]
     return pa.concat_tables(found) if found else None
 
@@ -72,7 +70,7 @@ def _changed(rows: pa.Table, head: Head, noise: Noise) -> dict[str, list[str | N
     texts = [_noisy(text, noise) for text in rows["text"].to_pylist()]
     if head.kind == "sequence-classification":
         return {"text": texts, "pair": [_noisy(pair, noise) for pair in rows["pair"].to_pylist()]}
-    if head.kind not in WRITERS or "messages" not in rows.column_names:
+    if not head.is_language_model or "messages" not in rows.column_names:
         return {"text": texts}
     said = [_last_turn(messages, noise) for messages in rows["messages"].to_pylist()]
     pairs = list(zip(texts, said, strict=True))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,9 @@ from luthier.errors import LuthierError
 from luthier.tasks import Task
 from luthier.tasks.head import Head
 from luthier.tasks.task import Predictions
+
+# What the model that is judged is called beside its baselines.
+TUNED: Final = "fine-tuned"
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,8 @@ class Evaluated:
 
     def chosen(self, places: Sequence[int]) -> "Evaluated":
         """Some of the rows, in this order, without the baselines."""
-        answers, evidence, cut = self.predictions.answers, self.predictions.evidence, self.predictions.cut
-        found = Predictions(
-            [answers[row] for row in places],
-            [evidence[row] for row in places],
-            tuple(cut[row] for row in places if row < len(cut)),
-        )
-        return replace(self, rows=self.rows.take(pa.array(places, pa.int64())), predictions=found, baselines={})
+        rows = self.rows.take(pa.array(places, pa.int64()))
+        return replace(self, rows=rows, predictions=self.predictions.of(places), baselines={})
 
     def where(self, kept: np.ndarray) -> "Evaluated":
         """The rows of a mask."""

@@ -8,8 +8,9 @@ import numpy as np
 
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.metrics.statistic import f1
-from luthier.evaluation.readable import NOTHING, entities_text, inputs, label_text, span_of
+from luthier.evaluation.readable import entities_text, inputs, label_text, span_of
 from luthier.evaluation.scores import per_row, point
+from luthier.evaluation.wording import NOTHING
 
 MOST = 20
 

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 
 # Dots of a scatter plot: more say no more.
 MOST_DOTS = 500
@@ -24,7 +24,7 @@ def lengths_picture(wanted: Sequence[int], given: Sequence[int], form: Form = "s
         left.set_title("Texts by length")
         left.set_xlabel("words and marks")
         left.legend(loc="lower right", bbox_to_anchor=(1.0, 1.02), ncols=2)
-        right.plot([0, longest], [0, longest], color=PALETTE["muted"], linewidth=1, linestyle=(0, (4, 3)))
+        right.plot([0, longest], [0, longest], color=PALETTE["muted"], linewidth=1, linestyle=DASHED)
         right.plot(wanted[:MOST_DOTS], given[:MOST_DOTS], "o", color=PALETTE["accent"], markersize=3.5, alpha=0.5)
         right.set_title("Length of each text")
         right.set_xlabel("wanted")

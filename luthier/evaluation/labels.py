@@ -19,12 +19,22 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """So many ``rows`` of one label were taken for another; ``share`` is of all rows of the true label."""
+    """So many ``rows`` of one label, ``of`` all that have it, were taken for another."""
 
     true: str
     predicted: str
     rows: int
-    share: float
+    of: int
+
+    @property
+    def share(self) -> float:
+        """Of all rows of the true label."""
+        return self.rows / self.of
+
+
+def indicators(gold: np.ndarray, classes: int) -> np.ndarray:
+    """0 and 1 for each label (rows x classes) from ids (rows,); what is that already stays as it is."""
+    return gold if gold.ndim == 2 else np.eye(classes, dtype=int)[gold]
 
 
 def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -32,12 +42,12 @@ def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarr
     return np.bincount(gold * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def confused_pairs(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[ConfusedPair, ...]:
+def confused_pairs(counts: np.ndarray | Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[ConfusedPair, ...]:
     """The pairs of a confusion (classes x classes, true ids as rows), the most frequent first."""
     table = np.asarray(counts).reshape(len(labels), len(labels))
     rows = table.sum(axis=1)
     found = [
-        ConfusedPair(labels[true], labels[taken], int(table[true, taken]), float(table[true, taken] / rows[true]))
+        ConfusedPair(labels[true], labels[taken], int(table[true, taken]), int(rows[true]))
         for true, taken in np.argwhere(table)
         if true != taken
     ]

@@ -2,24 +2,13 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 
-from luthier.evaluation.markdown_text import Markdown, md
-from luthier.evaluation.next_step import next_step_sentence
-from luthier.evaluation.outline import QUESTIONS, asked_conditions, certainty_sentence, placed, read_sentence
-from luthier.evaluation.wording import (
-    baseline_sentence,
-    champion_sentence,
-    examples_sentence,
-    interval_sentence,
-    metric_name,
-    scope_sentences,
-    score_texts,
-    shortened,
-    verdict_sentence,
-)
+from luthier.evaluation.markdown_text import md
+from luthier.evaluation.outline import said
+from luthier.evaluation.wording import filters, verdict_sentence
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
@@ -29,49 +18,26 @@ TEXT_LENGTH = 160
 
 def report_markdown(report: "EvaluationReport", *, short: bool = False) -> str:
     """All of it, or what belongs beside other things: verdict, conditions, scores, what next."""
-    text = (
-        markdown_environment()
-        .get_template("report.md.j2")
-        .render(
-            report=report,
-            short=short,
-            verdict=verdict_sentence(report),
-            remarks=list(
-                filter(None, [interval_sentence(report), baseline_sentence(report), champion_sentence(report)])
-            ),
-            following=next_step_sentence(report),
-            conditions=list(asked_conditions(report)),
-            read=read_sentence(report),
-            certainty=certainty_sentence(report),
-            scope=scope_sentences(report),
-            score_texts=score_texts,
-            examples=examples_sentence(report.examples),
-            questions=QUESTIONS,
-            aspects=placed(report),
-            impossible=report.aspects.impossible,
-        )
-    )
-    return _compact(text)
+    template = markdown_environment().get_template("report.md.j2")
+    return _compact(template.render(said(report), verdict=verdict_sentence(report), short=short))
 
 
 @cache
 def markdown_environment() -> jinja2.Environment:
-    """Templates of this folder and of the aspects; what is put in is escaped, and ``md`` says so of a text."""
+    """Templates of this folder and of the aspects. All that they put in is escaped, that of a macro too: a table's row
+    cannot come from one.
+    """
     here = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([here, here / "aspects"]),
         undefined=jinja2.StrictUndefined,
-        finalize=_safe,
+        finalize=lambda value: md(value) if isinstance(value, str) else value,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(md=md, metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
+    environment.filters.update(filters(TEXT_LENGTH))
     return environment
-
-
-def _safe(value: Any) -> Any:
-    return md(value) if isinstance(value, str) and not isinstance(value, Markdown) else value
 
 
 def _compact(text: str) -> str:

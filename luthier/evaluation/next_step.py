@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from luthier.evaluation.gate import NOT_TUNABLE
-
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
 
@@ -12,19 +10,19 @@ SMALLER = "Take a smaller base model, a lower training.max_length or a looser ev
 
 def next_step_sentence(report: "EvaluationReport") -> str:
     """The first remedy: of what no tuning mends, else of the gravest finding, else another round of tuning."""
+    found = report.aspects.diagnosis
+    remedy = found.findings[0].remedy if found and found.findings else None
     if report.verdict == "met":
-        return f"Nothing has to be done. {_first_remedy(report) or ''}".strip()
-    if not report.can_be_tuned:
+        return f"The target is met. {_further(remedy) if remedy else 'Nothing has to be done.'}"
+    if report.untunable:
         return f"{SMALLER}: {untunable_sentence(report)}"
-    return _first_remedy(report) or f"Tune it: luthier tune {report.recipe}."
+    return remedy or f"Tune it: luthier tune {report.recipe}."
 
 
 def untunable_sentence(report: "EvaluationReport") -> str:
-    """Which failed conditions no hyperparameter mends."""
-    failed = [each.reason for each in report.gate if not each.passed and each.decides and each.name in NOT_TUNABLE]
-    return f"{'; '.join(failed)}."
+    """What it falls short of, where no hyperparameter mends it."""
+    return f"{'; '.join(condition.reason for condition in report.untunable)}."
 
 
-def _first_remedy(report: "EvaluationReport") -> str | None:
-    found = report.aspects.diagnosis
-    return found.findings[0].remedy if found and found.findings else None
+def _further(remedy: str) -> str:
+    return f"What may gain more: {remedy[0].lower()}{remedy[1:]}"

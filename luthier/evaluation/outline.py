@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from luthier.evaluation.gate import Condition, ConditionName
-from luthier.evaluation.wording import reads_sentence
+from luthier.evaluation.next_step import next_step_sentence
+from luthier.evaluation.wording import (
+    examples_sentence,
+    reads_sentence,
+    remark_sentences,
+    scope_sentences,
+    score_texts,
+)
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
@@ -38,6 +45,23 @@ CONDITIONS: Final[Mapping[ConditionName, str]] = {
 }
 
 
+def said(report: "EvaluationReport") -> dict[str, Any]:
+    """What both templates need beside the pictures and the verdict."""
+    return {
+        "report": report,
+        "questions": QUESTIONS,
+        "remarks": remark_sentences(report),
+        "following": next_step_sentence(report),
+        "conditions": list(asked_conditions(report)),
+        "read": read_sentence(report),
+        "certainty": certainty_sentence(report),
+        "scope": scope_sentences(report),
+        "score_texts": score_texts,
+        "examples": examples_sentence(report.examples),
+        "aspects": placed(report),
+    }
+
+
 def placed(report: "EvaluationReport") -> dict[Place, dict[str, Any]]:
     """The aspects by the question that they answer, in their own order."""
     found: dict[Place, dict[str, Any]] = {place: {} for place in QUESTIONS}
@@ -50,7 +74,7 @@ def asked_conditions(report: "EvaluationReport") -> Iterator[tuple[str, Conditio
     """The conditions that the recipe asks for, each as people read it."""
     for condition in report.gate:
         if condition.asked:
-            yield CONDITIONS.get(condition.name, condition.name), condition
+            yield CONDITIONS[condition.name], condition
 
 
 def read_sentence(report: "EvaluationReport") -> str:

@@ -8,21 +8,11 @@ import jinja2
 from markupsafe import Markup
 
 from luthier.evaluation.aspects import pictures
-from luthier.evaluation.next_step import next_step_sentence
-from luthier.evaluation.outline import QUESTIONS, asked_conditions, certainty_sentence, placed, read_sentence
-from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
+from luthier.evaluation.outline import said
+from luthier.evaluation.plots import confusion_matrix, loss_and_metric_curves, scores_with_intervals
 from luthier.evaluation.style import PALETTE, Form
-from luthier.evaluation.wording import (
-    baseline_sentence,
-    champion_sentence,
-    examples_sentence,
-    interval_sentence,
-    metric_name,
-    scope_sentences,
-    score_texts,
-    shortened,
-    verdict_sentence,
-)
+from luthier.evaluation.wording import filters, verdict_sentence
+from luthier.training.history import History
 
 if TYPE_CHECKING:
     from luthier.evaluation.report import EvaluationReport
@@ -34,33 +24,31 @@ PIXELS_PER_POINT = 100 / 72
 
 def render_page(report: "EvaluationReport", history: History) -> str:
     """The page: good enough, better than what we have, where it fails, how sure that is, what next, how it was made."""
-    environment = page_environment(ASPECTS)
-    environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
     status, _, sentence = verdict_sentence(report).partition(": ")
     confusion = confusion_matrix(report.confusion, report.labels) if report.confusion else None
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        status=status,
-        sentence=sentence.replace(" %", "\N{NO-BREAK SPACE}%"),
-        remarks=[interval_sentence(report), baseline_sentence(report), champion_sentence(report)],
-        scope=scope_sentences(report),
-        score_texts=score_texts,
-        scores=inline_svg(scores_picture(report)),
-        curves=inline_svg(curves_picture(report, history)),
-        confusion=confusion and inline_svg(confusion),
-        examples=examples_sentence(report.examples),
-        following=next_step_sentence(report),
-        questions=QUESTIONS,
-        conditions=list(asked_conditions(report)),
-        read=read_sentence(report),
-        certainty=certainty_sentence(report),
-        aspects=placed(report),
-        impossible=report.aspects.impossible,
-        pictures={
-            aspect: {name: inline_svg(draw("svg")) for name, draw in drawn.items()}
-            for aspect, drawn in pictures(report.aspects).items()
-        },
+    return (
+        report_environment()
+        .get_template("report.html.j2")
+        .render(
+            said(report),
+            status=status,
+            sentence=sentence.replace(" %", "\N{NO-BREAK SPACE}%"),
+            scores=inline_svg(scores_picture(report)),
+            curves=inline_svg(curves_picture(report, history)),
+            confusion=confusion and inline_svg(confusion),
+            pictures={
+                aspect: {name: inline_svg(draw("svg")) for name, draw in drawn.items()}
+                for aspect, drawn in pictures(report.aspects).items()
+            },
+        )
     )
+
+
+def report_environment() -> jinja2.Environment:
+    """The page's template and those of the aspects, with what they call."""
+    environment = page_environment(ASPECTS)
+    environment.filters.update(filters(TEXT_LENGTH))
+    return environment
 
 
 def scores_picture(report: "EvaluationReport", form: Form = "svg") -> bytes:

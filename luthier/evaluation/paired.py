@@ -12,7 +12,7 @@ from scipy import stats
 
 from luthier.errors import LuthierError, UndefinedMetricError
 from luthier.evaluation.metrics.statistic import Statistic, resamples
-from luthier.evaluation.scores import CELLS_IN_MEMORY, RESAMPLES, ROUNDING, statistic
+from luthier.evaluation.scores import RESAMPLES, ROUNDING, statistic
 from luthier.tasks.metric import METRICS
 
 # Gold and predicted, a row each, as ``luthier.evaluation.scores`` takes them.
@@ -105,13 +105,8 @@ def _mcnemar_of(one: Statistic, other: Statistic) -> float | None:
 
 
 def _resampled(one: Statistic, other: Statistic, rows: int, seed: int) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    once, batch = np.ones(rows, dtype=int), max(1, CELLS_IN_MEMORY // rows)
-    found = []
-    for drawn in range(0, RESAMPLES, batch):
-        draws = resamples(random, once, one.row_strata, min(batch, RESAMPLES - drawn))
-        found.append(one.of_row_draws(draws) - other.of_row_draws(draws))
-    return np.concatenate(found)
+    drawn = resamples(np.ones(rows, dtype=int), one.row_strata, RESAMPLES, seed)
+    return np.concatenate([one.of_row_draws(draws) - other.of_row_draws(draws) for draws in drawn])
 
 
 def _two_sided(found: np.ndarray) -> float:

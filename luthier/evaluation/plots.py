@@ -13,11 +13,10 @@ from matplotlib.ticker import MaxNLocator
 
 from luthier.errors import LuthierError
 from luthier.evaluation.scores import Score
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 from luthier.evaluation.wording import interval, metric_name, number, shortened
 from luthier.tasks.metric import METRICS
-
-History = Sequence[Mapping[str, float]]
+from luthier.training.history import History
 
 
 def loss_and_metric_curves(history: History, *, metric: str, target: float | None = None, form: Form = "svg") -> bytes:
@@ -73,7 +72,7 @@ def _draw_validation(axes: Axes, validations: History, metric: str, target: floa
         va="top" if below else "bottom",
     )
     if target is not None:
-        axes.axhline(target, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)))
+        axes.axhline(target, color=PALETTE["ink"], linewidth=1, linestyle=DASHED)
         axes.annotate(
             f"target {target:g}", (0, target), (4, 4), xycoords=("axes fraction", "data"), textcoords="offset points"
         )
@@ -110,7 +109,7 @@ def scores_with_intervals(
             axes.annotate(values[row], (1.02, row), weight="normal" if row else "bold", **place)
             axes.annotate(interval(metric, score), (1.02 + 0.017 * max(map(len, values)), row), **place)
         if target is not None:
-            axes.axvline(target, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+            axes.axvline(target, color=PALETTE["ink"], linewidth=1, linestyle=DASHED, zorder=0)
             axes.annotate(
                 f"target {target:g}",
                 (target, 1),

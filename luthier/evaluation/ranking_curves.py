@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 from luthier.evaluation.wording import shortened
 
 POINTS = 100
@@ -60,7 +60,7 @@ def ranking_curves(labels: Sequence[Drawn], *, form: Form = "svg") -> bytes:
             lines.append(line)
         _frame(precision, "Precision and recall", "recall", "precision")
         _frame(roc, "ROC", "rows without the label that get it", "rows with the label that get it")
-        roc.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        roc.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=DASHED, zorder=0)
         names = [shortened(label.label, 28) for label in labels]
         figure.legend(lines, names, loc="outside lower left", ncols=3, handlelength=2.6)
         return rendered(figure, form)

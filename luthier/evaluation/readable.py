@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.wording import NOTHING
 from luthier.tasks.head import Head
-
-NOTHING = "–"
 
 
 def inputs(test: Evaluated, rows: Sequence[int]) -> list[str]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 
 if TYPE_CHECKING:
     from luthier.evaluation.aspects.reliability import Bin
@@ -32,7 +32,7 @@ def reliability_diagram(panels: Mapping[str, Sequence["Bin"]], *, of: str, form:
 
 
 def _draw_shares(axes: Axes, bins: Sequence["Bin"], name: str) -> None:
-    axes.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (4, 3)))
+    axes.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=DASHED)
     found = [(b.confidence, b.right, b.answers) for b in bins if b.confidence is not None and b.right is not None]
     confidences, shares = [confidence for confidence, _, _ in found], [right for _, right, _ in found]
     axes.vlines(confidences, confidences, shares, color=PALETTE["second"], linewidth=2.2)

@@ -1,36 +1,29 @@
-"""The evaluation of one trained model on its test split: scores, verdict, examples, and where it all came from."""
+"""What came of evaluating one trained model on its test split: scores, verdict, examples, where it all came from."""
 
 import json
-import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import TypeAdapter
 
-from luthier.errors import LuthierError
 from luthier.evaluation.aspects import UNEXAMINED, Aspects
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.diagnosis.handing_on import write_for_tuning
-from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.examples import Examples, chosen_examples
-from luthier.evaluation.gate import NOT_TUNABLE, Condition, conditions
-from luthier.evaluation.labels import ClassScores, class_scores, confusion
+from luthier.evaluation.evaluated import TUNED
+from luthier.evaluation.examples import Examples
+from luthier.evaluation.gate import NOT_TUNABLE, Condition
+from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.markdown import report_markdown
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
-from luthier.evaluation.plots import History, confusion_matrix
-from luthier.evaluation.scores import Score, score
+from luthier.evaluation.plots import confusion_matrix
+from luthier.evaluation.scores import Score
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
-from luthier.evaluation.wording import metric_name
 from luthier.packaging.cost import ServingCost
-from luthier.recipe.gate_section import NOTHING_ASKED, GateSection
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
-
-log = logging.getLogger(__name__)
+from luthier.training.history import History
 
 
 @dataclass(frozen=True)
@@ -71,9 +64,15 @@ class EvaluationReport:
     aspects: Aspects = UNEXAMINED
 
     @property
+    def untunable(self) -> tuple[Condition, ...]:
+        """The conditions that it falls short of, where other hyperparameters mend none of them."""
+        failed = tuple(each for each in self.gate if each.decides and not each.passed)
+        return failed if all(each.name in NOT_TUNABLE for each in failed) else ()
+
+    @property
     def can_be_tuned(self) -> bool:
         """Whether it falls short of something that other hyperparameters may mend."""
-        return any(not each.passed and each.name not in NOT_TUNABLE for each in self.gate)
+        return self.verdict == "short" and not self.untunable
 
     @property
     def deciding(self) -> Score:
@@ -83,105 +82,12 @@ class EvaluationReport:
     @property
     def beside_baselines(self) -> dict[str, Score]:
         """The deciding score of the model, and below it those of the baselines."""
-        return {"fine-tuned": self.deciding, **self.baselines}
+        return {TUNED: self.deciding, **self.baselines}
 
     @property
     def selection_metric(self) -> str:
         """What picked the checkpoint."""
         return TASKS[self.task].selected_by(self.metric)
-
-
-def evaluate(
-    test: Evaluated,
-    *,
-    recipe: str,
-    metric: str,
-    target: float,
-    rows: Mapping[str, int],
-    trainable_parameters: int,
-    digests: Mapping[str, str],
-    created: str,
-    confidence: float = 0.95,
-    seed: int = 17,
-    champion: ChampionComparison | None = None,
-    require: Literal["point", "lower_bound"] = "point",
-    gate: GateSection = NOTHING_ASKED,
-    reads: TestReads = NEVER_READ,
-    calibration: Calibration = UNCALIBRATED,
-    cost: ServingCost | None = None,
-    aspects: Aspects = UNEXAMINED,
-) -> EvaluationReport:
-    """Scores the test rows; the verdict is ``met`` when every condition of the gate holds but that of the champion.
-
-    Raises:
-        LuthierError: these rows leave the deciding metric undefined; other metrics and baselines are then left out.
-    """
-    metrics, scored_rows, unscored = {}, {}, {}
-    certain = reads.corrected(confidence)
-    for name in dict.fromkeys([metric, *test.task.metrics(test.label_kind)]):
-        try:
-            gold, predicted = test.compared(name)
-            metrics[name] = score(name, gold, predicted, confidence=certain, seed=seed)
-            scored_rows[name] = len(gold)
-        except LuthierError as error:
-            if name == metric:
-                raise
-            unscored[metric_name(name)] = _reason(metric_name(name), error)
-    baselines = {}
-    for name in test.baselines:
-        try:
-            baselines[name] = score(metric, *test.compared(metric, name), confidence=certain, seed=seed)
-        except LuthierError as error:
-            unscored[name] = _reason(name, error)
-    report = EvaluationReport(
-        recipe=recipe,
-        task=test.task.name,
-        verdict="short",
-        metric=metric,
-        target=target,
-        confidence=confidence,
-        metrics=metrics,
-        baselines=baselines,
-        scored_rows=scored_rows,
-        unscored=unscored,
-        rows=dict(rows),
-        trainable_parameters=trainable_parameters,
-        examples=chosen_examples(test),
-        digests=dict(digests),
-        created=created,
-        champion=champion,
-        require=require,
-        reads=reads,
-        calibration=calibration,
-        cost=cost,
-        aspects=aspects,
-        **_label_by_label(test),
-    )
-    judged = tuple(conditions(report, gate))
-    met = all(condition.passed for condition in judged if condition.decides)
-    return replace(report, gate=judged, verdict="met" if met else "short")
-
-
-def _reason(name: str, error: LuthierError) -> str:
-    log.warning("%s is not scored: %s", name, error)
-    return error.what
-
-
-def _label_by_label(test: Evaluated) -> dict[str, Any]:
-    head, none = test.head, {"labels": (), "confusion": (), "per_class": ()}
-    if head.kind == "token-classification":
-        return {**none, "labels": tuple(dict.fromkeys(tag[2:] for tag in head.labels if tag != "O"))}
-    if head.kind != "sequence-classification" or head.problem == "regression":
-        return none
-    gold, predicted = (np.asarray(labels) for labels in test.compared("accuracy"))
-    if gold.ndim == 2:
-        return {**none, "labels": head.labels, "per_class": class_scores(gold, predicted, head.labels)}
-    one_hot = np.eye(len(head.labels), dtype=int)
-    return {
-        "labels": head.labels,
-        "confusion": tuple(map(tuple, confusion(gold, predicted, len(head.labels)).tolist())),
-        "per_class": class_scores(one_hot[gold], one_hot[predicted], head.labels),
-    }
 
 
 def report_json(

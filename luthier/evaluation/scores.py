@@ -17,7 +17,6 @@ from luthier.evaluation.metrics.statistic import Statistic, resamples
 from luthier.tasks.metric import METRICS
 
 RESAMPLES = 1000
-CELLS_IN_MEMORY = 4_000_000
 # Resamples that differ by less differ by rounding.
 ROUNDING = 1e-9
 
@@ -87,22 +86,15 @@ def score(metric: str, gold: Any, predicted: Any, *, confidence: float = 0.95, s
     Raises:
         LuthierError: an unknown metric, or one that these rows leave undefined.
     """
-    found = statistic(metric, gold, predicted)
-    value = _value(metric, found)
-    if found.proportion:
-        low, high = wilson(round(value * found.trials), found.trials, confidence)
-    else:
-        low, high = _bootstrap(found, confidence, seed)
-        if high - low < ROUNDING:
-            low, high = _unanimous(METRICS[metric].low, METRICS[metric].high, value, found.trials, confidence)
-    # Rounding, or a skewed statistic of very few rows, can leave the value just outside.
-    return Score(value, min(low, value), max(high, value))
+    found, bounds = statistic(metric, gold, predicted), METRICS[metric]
+    _value(metric, found)
+    return score_of(found, confidence, bounds=(bounds.low, bounds.high), seed=seed)
 
 
 def score_of(
     found: Statistic, confidence: float, *, bounds: tuple[float, float] = (0.0, math.inf), seed: int = 17
 ) -> Score:
-    """A statistic that is no metric, within ``bounds``, with its interval as ``score`` makes it."""
+    """Any statistic, which lies within ``bounds``, with its interval as ``score`` makes it."""
     value = found.value
     if found.proportion:
         low, high = wilson(round(value * found.trials), found.trials, confidence)
@@ -110,17 +102,12 @@ def score_of(
         low, high = _bootstrap(found, confidence, seed)
         if high - low < ROUNDING:
             low, high = _unanimous(*bounds, value, found.trials, confidence)
+    # Rounding, or a skewed statistic of very few rows, can leave the value just outside.
     return Score(value, min(low, value), max(high, value))
 
 
-def resampled(found: Statistic, *, confidence: float = 0.95, seed: int = 17) -> Score:
-    """The value of a statistic that no recipe decides by, with its percentile bootstrap interval."""
-    low, high = _bootstrap(found, confidence, seed)
-    return Score(found.value, min(low, found.value), max(high, found.value))
-
-
-def pivoted(found: Statistic, *, confidence: float = 0.95, seed: int = 17, least: float) -> Score:
-    """The same for a statistic that is biased away from ``least``: what resampling adds to it is taken off again.
+def pivoted(found: Statistic, confidence: float, *, least: float, seed: int = 17) -> Score:
+    """The same of one that is biased away from ``least``: what resampling adds to it is taken off again.
 
     The basic bootstrap interval: Davison and Hinkley (1997), section 5.2.
     """
@@ -155,20 +142,10 @@ def _value(metric: str, found: Statistic) -> float:
 
 
 def _bootstrap(found: Statistic, confidence: float, seed: int) -> tuple[float, float]:
+    values = np.concatenate([found.of(draws) for draws in resamples(found.times, found.strata, RESAMPLES, seed)])
     # Resamples that leave the metric undefined say nothing of it.
-    low, high = np.nanquantile(_resamples(found, seed), [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.nanquantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
-
-
-def _resamples(found: Statistic, seed: int) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    batch = max(1, CELLS_IN_MEMORY // len(found.times))
-    return np.concatenate(
-        [
-            found.of(resamples(random, found.times, found.strata, min(batch, RESAMPLES - drawn)))
-            for drawn in range(0, RESAMPLES, batch)
-        ]
-    )
 
 
 def _unanimous(least: float, most: float, value: float, trials: int, confidence: float) -> tuple[float, float]:

@@ -18,6 +18,8 @@ PALETTE: Final = {
     "second": "#c2692f",
 }
 
+DASHED: Final = (0, (4, 3))
+
 STYLE: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,

@@ -6,6 +6,7 @@ Probabilities must come from a model that did not learn from the row itself.
 from dataclasses import dataclass
 
 import numpy as np
+from cleanlab.count import num_label_issues
 from cleanlab.filter import find_label_issues
 from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
 from cleanlab.multilabel_classification.rank import get_label_quality_scores as qualities_of_several
@@ -48,13 +49,23 @@ def suspects(gold: np.ndarray, probabilities: np.ndarray) -> Suspects:
     known = np.unique(gold)
     if len(known) < 2:
         raise LuthierError("all rows have one label", where="label errors")
-    # In float32, probabilities do not add up to 1 as closely as cleanlab wants them to.
-    of_known = probabilities[:, known].astype(float) + 1e-12
-    of_known /= of_known.sum(axis=1, keepdims=True)
-    ids = np.searchsorted(known, gold)
+    ids, of_known = _of_known(gold, probabilities, known)
     # One process: forks of one that holds torch's threads may hang.
     places = np.flatnonzero(find_label_issues(ids, of_known, n_jobs=1))
     return _ranked(places, known[of_known.argmax(axis=1)], get_label_quality_scores(ids, of_known))
+
+
+def wrong_share(gold: np.ndarray, probabilities: np.ndarray) -> float:
+    """The share of ids (rows,) that are probably wrong: what is off the diagonal of the confident joint."""
+    ids, of_known = _of_known(gold, probabilities, np.unique(gold))
+    return float(num_label_issues(ids, of_known, estimation_method="off_diagonal") / len(gold))
+
+
+def _of_known(gold: np.ndarray, probabilities: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and probabilities of the labels that some row has, alone."""
+    # In float32, probabilities do not add up to 1 as closely as cleanlab wants them to.
+    of_known = probabilities[:, known].astype(float) + 1e-12
+    return np.searchsorted(known, gold), of_known / of_known.sum(axis=1, keepdims=True)
 
 
 def _among_several(gold: np.ndarray, probabilities: np.ndarray) -> Suspects:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from luthier.evaluation.metrics.statistic import Statistic
-from luthier.evaluation.scores import CELLS_IN_MEMORY, ROUNDING, Score
+from luthier.evaluation.metrics.statistic import CELLS_IN_MEMORY, Statistic
+from luthier.evaluation.scores import ROUNDING, Score
 from luthier.tasks.metric import METRICS
 
 # Permutations go on to the next number where fewer than so many of them are as extreme.
@@ -54,8 +54,9 @@ def chance_of_worse(metric: str, found: Statistic, inside: np.ndarray, *, seed: 
         return float(stats.hypergeom.cdf((right & inside).sum(), len(right), right.sum(), inside.sum()))
     sign = 1 if METRICS[metric].higher_is_better else -1
 
-    def gains(draws: np.ndarray) -> np.ndarray:
-        return sign * (found.of_row_draws(draws) - found.of_row_draws(1 - draws))
+    def gains(masks: np.ndarray) -> np.ndarray:
+        taken = found.unit_draws(masks)
+        return sign * (found.of(taken) - found.of(found.times - taken))
 
     chosen, random = inside.astype(int), np.random.default_rng(seed)
     observed = float(gains(chosen[None])[0])

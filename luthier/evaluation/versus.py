@@ -6,21 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from luthier.errors import LuthierError
+from luthier.evaluation.answers_file import can_be_read, read_answers
+from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.paired import PairedDifference, paired_difference
+from luthier.evaluation.readable import answer_text, expected_text, inputs
 from luthier.evaluation.report import EvaluationReport
-from luthier.evaluation.scores import per_row
-from luthier.evaluation.wording import metric_name, number
-from luthier.tasks import TASKS
-from luthier.tasks.head import Head, Problem
-from luthier.tasks.metric import METRICS
-from luthier.tasks.task import Predictions
+from luthier.evaluation.row_scores import ROUNDING, row_scores
+from luthier.evaluation.wording import NOTHING, interval, metric_name, number, places, share, signed
 
 MOST = 20
-ABSENT = "–"
 
 
 @dataclass(frozen=True)
@@ -52,11 +47,16 @@ class MetricBeside:
     second: tuple[str, str]
     paired: PairedDifference | None = None
 
+    @property
+    def said_gain(self) -> str:
+        """``+0.021 (+0.004 to +0.038)``, or nothing where rows were not paired."""
+        return "" if self.paired is None else signed(self.paired, places(self.metric, self.paired.value))
+
 
 @dataclass(frozen=True)
 class Versus:
-    """``unpaired`` says why rows were not compared in pairs. ``gained`` are rows that the first has right and the
-    second has not, ``lost`` the others; ``counts`` how many of both there are.
+    """``unpaired`` says why rows were not compared in pairs. ``gained`` are rows that the first answers better,
+    ``lost`` those that the second does; ``counts`` how many of both there are.
 
     ``settings`` and ``data`` are (what, first, second); ``labels`` are F1 by label.
     """
@@ -89,23 +89,28 @@ class Versus:
             f"({found.confidence * 100:g} % interval {bounds}; p {found.p:.2g}{mcnemar})."
         )
 
+    @property
+    def changed(self) -> list[tuple[str, int, tuple[ChangedRow, ...]]]:
+        """Gained and lost rows, each with its heading and how many there are."""
+        gained, lost = self.counts
+        return [(f"Better by {self.first}", gained, self.gained), (f"Better by {self.second}", lost, self.lost)]
+
 
 def versus(first: Side, second: Side) -> Versus:
     """The first report held against the second.
 
     Raises:
-        LuthierError: they are of different tasks.
+        LuthierError: they are of different tasks, or have no metric in common.
     """
     one, other = first.report, second.report
-    if one.task != other.task:
-        raise LuthierError(
-            "reports of different tasks cannot be compared", where="versus", received=f"{one.task} and {other.task}"
-        )
-    reason = _obstacle(first, second)
-    pair = None if reason else (_Answers(first), _Answers(second))
     shared = [name for name in one.metrics if name in other.metrics]
-    metric = one.metric if one.metric in shared else next(iter(shared))
-    gained, lost, counts = _changed(pair, metric) if pair else ((), (), (0, 0))
+    if one.task != other.task or not shared:
+        tasks = f"{one.task} by {one.metric} and {other.task} by {other.metric}"
+        raise LuthierError("reports of different tasks cannot be compared", where="versus", received=tasks)
+    reason = _obstacle(first, second)
+    pair = None if reason else (read_answers(first.folder), read_answers(second.folder))
+    metric = one.metric if one.metric in shared else shared[0]
+    gained, lost, counts = _changed(*pair) if pair else ((), (), (0, 0))
     return Versus(
         first=first.name,
         second=second.name,
@@ -121,41 +126,6 @@ def versus(first: Side, second: Side) -> Versus:
     )
 
 
-class _Answers:
-    """What a report's model answered to its test rows, as its task compares it."""
-
-    def __init__(self, side: Side) -> None:
-        report, table = side.report, pq.read_table(side.folder / "predictions.parquet")
-        self.task, self.head = TASKS[report.task], _head(report)
-        labels = [json.loads(text) for text in table["label"].to_pylist()]
-        self.texts, self.labels = table["text"].to_pylist(), labels
-        self.predictions = Predictions(
-            [json.loads(text) for text in table["answer"].to_pylist()],
-            [row.values.to_numpy(zero_copy_only=False) for row in table["evidence"]],
-        )
-        columns: dict[str, Any] = {name: table[name] for name in ("row", "text", "pair")}
-        if self.head.kind == "sequence-classification" and self.head.labels:
-            known = {label: place for place, label in enumerate(self.head.labels)}
-            single = self.head.problem == "single_label_classification"
-            columns["label_id"] = [known[each] if single else [known[name] for name in each] for each in labels]
-        # Spans are lists of structs, which Arrow infers as it did when they were written.
-        self.rows = pa.table({**columns, "label": labels})
-
-    def compared(self, metric: str) -> tuple[Any, Any]:
-        return self.task.compared(metric, self.rows, self.predictions, self.head)
-
-
-def _head(report: EvaluationReport) -> Head:
-    """As much of the head as a comparison needs."""
-    if report.task != "text-classification":
-        kinds = {"token-classification": "token-classification", "question-answering": "question-answering"}
-        return Head(kinds.get(report.task, "causal-lm"))  # type: ignore[arg-type]
-    problem: Problem = "regression"
-    if report.labels:
-        problem = "single_label_classification" if report.confusion else "multi_label_classification"
-    return Head("sequence-classification", report.labels, problem)
-
-
 def _obstacle(first: Side, second: Side) -> str | None:
     digests = [side.report.digests.get("cleaned_splits") for side in (first, second)]
     if digests[0] is None or digests[0] != digests[1]:
@@ -163,8 +133,7 @@ def _obstacle(first: Side, second: Side) -> str | None:
             "Their test rows differ, so that rows are not compared in pairs: intervals that overlap tell nothing apart."
         )
     for side in (first, second):
-        path = side.folder / "predictions.parquet"
-        if not path.is_file() or "text" not in pq.read_schema(path).names:
+        if not can_be_read(side.folder):
             return f"The report of {side.name} is older than comparisons: evaluate it again to compare row by row."
     if first.report.labels != second.report.labels:
         return "Their labels differ, so that rows are not compared in pairs."
@@ -172,11 +141,10 @@ def _obstacle(first: Side, second: Side) -> str | None:
 
 
 def _beside(
-    name: str, one: EvaluationReport, other: EvaluationReport, pair: tuple[_Answers, _Answers] | None
+    name: str, one: EvaluationReport, other: EvaluationReport, pair: tuple[Evaluated, Evaluated] | None
 ) -> MetricBeside:
-    first, second = (
-        (number(name, report.metrics[name].value), _bounds(name, report.metrics[name])) for report in (one, other)
-    )
+    scores = (report.metrics[name] for report in (one, other))
+    first, second = ((number(name, score.value), interval(name, score)) for score in scores)
     alone = MetricBeside(name, first, second)
     if pair is None:
         return alone
@@ -189,59 +157,32 @@ def _beside(
     return replace(alone, paired=paired)
 
 
-def _bounds(name: str, found: Any) -> str:
-    return f"{number(name, found.low)} to {number(name, found.high)}"
-
-
 def _changed(
-    pair: tuple[_Answers, _Answers], metric: str
+    one: Evaluated, other: Evaluated
 ) -> tuple[tuple[ChangedRow, ...], tuple[ChangedRow, ...], tuple[int, int]]:
-    """Rows that became better and worse by the first metric that judges rows one by one."""
-    judged = next(
-        (name for name in (metric, *BY_ROW.get(pair[0].task.name, ())) if _each(pair[0], name) is not None), None
-    )
-    if judged is None:
+    """Rows that the first answers better, and those that the second does, the greatest differences first."""
+    answers = zip(one.predictions.answers, other.predictions.answers, strict=True)
+    both = [row for row, pair in enumerate(answers) if None not in pair]
+    if not both:
         return (), (), (0, 0)
-    first, second = _each(pair[0], judged), _each(pair[1], judged)
-    if first is None or second is None or len(first) != len(second) or len(first) != len(pair[0].texts):
-        return (), (), (0, 0)
-    sign = 1 if METRICS[judged].higher_is_better else -1
-    gains = sign * (first - second)
-    better, worse = (sorted((gains * way > 0).nonzero()[0], key=lambda row: -abs(gains[row])) for way in (1, -1))
-    return _rows(pair, better), _rows(pair, worse), (len(better), len(worse))
+    one, other = one.chosen(both), other.chosen(both)
+    gains = row_scores(one)[1] - row_scores(other)[1]
+    better, worse = (sorted((way * gains > ROUNDING).nonzero()[0], key=lambda row: -abs(gains[row])) for way in (1, -1))
+    return _rows(one, other, better), _rows(one, other, worse), (len(better), len(worse))
 
 
-BY_ROW = {
-    "text-classification": ("accuracy",),
-    "question-answering": ("squad_f1",),
-}
-
-
-def _each(answers: _Answers, metric: str) -> Any:
-    try:
-        return per_row(metric, *answers.compared(metric))
-    except LuthierError:
-        # A metric of other labels, or one that these rows leave undefined, judges no row.
-        return None
-
-
-def _rows(pair: tuple[_Answers, _Answers], places: list[int]) -> tuple[ChangedRow, ...]:
-    one, other = pair
+def _rows(one: Evaluated, other: Evaluated, places: list[int]) -> tuple[ChangedRow, ...]:
+    texts, labels = one.rows["text"], one.rows["label"]
+    shown = [int(place) for place in places[:MOST]]
     return tuple(
         ChangedRow(
-            text=one.texts[place],
-            expected=_said(one.labels[place]),
-            first=_said(one.predictions.answers[place]),
-            second=_said(other.predictions.answers[place]),
+            text=read,
+            expected=expected_text(labels[place].as_py(), texts[place].as_py(), one.head),
+            first=answer_text(one.predictions.answers[place], texts[place].as_py(), one.head),
+            second=answer_text(other.predictions.answers[place], texts[place].as_py(), one.head),
         )
-        for place in places[:MOST]
+        for place, read in zip(shown, inputs(one, shown), strict=True)
     )
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return ", ".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else json.dumps(value)
 
 
 def _data(report: EvaluationReport) -> dict[str, Any]:
@@ -258,7 +199,7 @@ def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[tuple[
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
     if name not in values:
-        return ABSENT
+        return NOTHING
     value = values[name]
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -266,8 +207,4 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 def _labels(one: EvaluationReport, other: EvaluationReport) -> tuple[tuple[str, str, str], ...]:
     first, second = ({row.label: row.f1 for row in report.per_class} for report in (one, other))
     names = dict.fromkeys([*first, *second])
-    return tuple((name, _share(first.get(name)), _share(second.get(name))) for name in names)
-
-
-def _share(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.3f}"
+    return tuple((name, share(first.get(name)), share(second.get(name))) for name in names)

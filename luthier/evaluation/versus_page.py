@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from luthier.evaluation.page import page_environment
-from luthier.evaluation.versus import ChangedRow, Versus
-from luthier.evaluation.wording import metric_name, shortened
+from luthier.evaluation.versus import Versus
+from luthier.evaluation.wording import filters, metric_name, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,24 +17,8 @@ IN_TERMINAL = 70
 def render_versus(found: Versus) -> str:
     """The page: who is better, metric by metric, what differs, which rows were gained and lost."""
     environment = page_environment()
-    environment.filters.update(metric_name=metric_name, short=lambda text: shortened(text, TEXT_LENGTH))
-    return environment.get_template("versus.html.j2").render(found=found, gain_text=gain_text, rows_of=rows_of(found))
-
-
-def gain_text(found: Versus, metric: str) -> str:
-    """``+0.021 (+0.004 to +0.038)``, or nothing where rows were not paired."""
-    (beside,) = [each for each in found.metrics if each.metric == metric]
-    gain = beside.paired
-    return "" if gain is None else f"{gain.value:+.4g} ({gain.low:+.4g} to {gain.high:+.4g})"
-
-
-def rows_of(found: Versus) -> list[tuple[str, int, tuple[ChangedRow, ...]]]:
-    """Gained and lost rows, each with its heading and how many there are."""
-    gained, lost = found.counts
-    return [
-        (f"Better by {found.first}", gained, found.gained),
-        (f"Better by {found.second}", lost, found.lost),
-    ]
+    environment.filters.update(filters(TEXT_LENGTH))
+    return environment.get_template("versus.html.j2").render(found=found)
 
 
 def print_versus(found: Versus, console: "Console") -> None:
@@ -43,16 +27,13 @@ def print_versus(found: Versus, console: "Console") -> None:
     _print_table(
         console,
         ("", found.first, found.second, "gain"),
-        [
-            (metric_name(m.metric), " ".join(m.first), " ".join(m.second), gain_text(found, m.metric))
-            for m in found.metrics
-        ],
+        [(metric_name(m.metric), " ".join(m.first), " ".join(m.second), m.said_gain) for m in found.metrics],
     )
     for title, rows in (("setting", found.settings), ("data", found.data), ("F1 of label", found.labels)):
         if rows:
             console.print()
             _print_table(console, (title, found.first, found.second), rows)
-    for title, count, changed in rows_of(found):
+    for title, count, changed in found.changed:
         if changed:
             console.print(f"\n{title}: {count:,} rows", markup=False, highlight=False)
             cells = [[shortened(t, IN_TERMINAL) for t in (r.text, r.expected, r.first, r.second)] for r in changed]

@@ -1,16 +1,20 @@
 """What an evaluation says in words: one wording for the page, the card and the command line."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from luthier.tasks.metric import METRICS
 
 if TYPE_CHECKING:
     from luthier.evaluation.examples import Examples
+    from luthier.evaluation.paired import PairedDifference
     from luthier.evaluation.report import EvaluationReport
     from luthier.evaluation.scores import Score
+    from luthier.evaluation.two_groups import Difference
 
 PLACES = 3
+NOTHING = "–"
 
 
 def metric_name(metric: str) -> str:
@@ -46,6 +50,28 @@ def interval(metric: str, score: "Score", digits: int | None = None) -> str:
     """``0.828 to 0.863``, by default with the decimals of the value."""
     shown = places(metric, score.value) if digits is None else digits
     return f"{score.low:,.{shown}f} to {score.high:,.{shown}f}"
+
+
+def scored(score: "Score | None") -> str:
+    """``0.846 (0.828 to 0.863)``, ``–`` where there is none."""
+    if score is None:
+        return NOTHING
+    return f"{score.value:.{PLACES}f} ({score.low:.{PLACES}f} to {score.high:.{PLACES}f})"
+
+
+def share(value: float | None) -> str:
+    """``0.846``, ``–`` where there is none."""
+    return NOTHING if value is None else f"{value:.{PLACES}f}"
+
+
+def filters(length: int) -> dict[str, Callable[..., Any]]:
+    """What the templates of the page and of the Markdown call; texts are cut to ``length`` characters."""
+    return {"metric_name": metric_name, "scored": scored, "share": share, "short": lambda text: shortened(text, length)}
+
+
+def signed(found: "Difference | PairedDifference", digits: int) -> str:
+    """``-0.140 (-0.210 to -0.080)``"""
+    return f"{found.value:+,.{digits}f} ({found.low:+,.{digits}f} to {found.high:+,.{digits}f})"
 
 
 def score_texts(report: "EvaluationReport", metric: str, score: "Score") -> tuple[str, str]:
@@ -88,6 +114,12 @@ def interval_sentence(report: "EvaluationReport") -> str:
     if metric.reaches(best, target):
         return f"The interval reaches {reaches} to the target: {rows} meets it."
     return f"The whole interval lies {worse} the target."
+
+
+def remark_sentences(report: "EvaluationReport") -> list[str]:
+    """What a verdict is read with: what its interval, the baselines and the champion say of it."""
+    found = (interval_sentence(report), baseline_sentence(report), champion_sentence(report))
+    return [sentence for sentence in found if sentence]
 
 
 def reads_sentence(report: "EvaluationReport") -> str | None:

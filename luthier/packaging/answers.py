@@ -42,7 +42,7 @@ def asked_rows(rows: pa.Table, answers: Predictions, task: str, tokenizer: Any, 
         prompts = known.prompts(rows, tokenizer, head, max_length=max_length)
         served = [whole and prompt != [] for whole, prompt in zip(served, prompts, strict=True)]
     chosen = [row for row, whole in enumerate(served) if whole]
-    answered = Predictions([answers.answers[row] for row in chosen], [answers.evidence[row] for row in chosen])
+    answered = answers.of(chosen)
     return Asked(rows.select(columns).take(pa.array(chosen, pa.int64())), answered)
 
 

@@ -9,15 +9,7 @@ import yaml
 
 from luthier.evaluation.markdown_text import escaped
 from luthier.evaluation.report import EvaluationReport
-from luthier.evaluation.wording import (
-    baseline_sentence,
-    champion_sentence,
-    interval_sentence,
-    metric_name,
-    scope_sentences,
-    score_texts,
-    verdict_sentence,
-)
+from luthier.evaluation.wording import metric_name, remark_sentences, scope_sentences, score_texts, verdict_sentence
 from luthier.recipe.resolving import flatten
 
 LICENSES = {
@@ -103,7 +95,7 @@ def model_card(
         method=METHODS.get(recipe["method"]["kind"], recipe["method"]["kind"]),
         settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
         verdict=verdict_sentence(report),
-        remarks=list(filter(None, [interval_sentence(report), baseline_sentence(report), champion_sentence(report)])),
+        remarks=remark_sentences(report),
         scope=scope_sentences(report),
         limit=_limit(report, recipe["training"]["max_length"]),
         metric_name=metric_name,

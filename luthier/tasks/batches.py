@@ -27,6 +27,19 @@ def padded(tokenizer: Any, features: Sequence[Mapping[str, Any]]) -> "dict[str, 
     return dict(tokenizer.pad(inputs, return_tensors="pt", pad_to_multiple_of=MULTIPLE))
 
 
+def without_repeats(inputs: Mapping[str, Sequence[Any]]) -> tuple[dict[str, list[Any]], list[int]]:
+    """Each different row of inputs once, in the order they come, and for each row which of them it is."""
+    places: dict[Any, int] = {}
+    first: list[int] = []
+    which: list[int] = []
+    for row, key in enumerate(zip(*(map(tuple, values) for values in inputs.values()), strict=True)):
+        if key not in places:
+            places[key] = len(first)
+            first.append(row)
+        which.append(places[key])
+    return {name: [values[row] for row in first] for name, values in inputs.items()}, which
+
+
 def by_length(
     tokenizer: Any, inputs: Mapping[str, Sequence[Any]], batch_size: int, device: "torch.device"
 ) -> "Iterator[tuple[list[int], dict[str, torch.Tensor]]]":

@@ -10,7 +10,7 @@ from luthier.tasks.generation import generated
 from luthier.tasks.head import Head
 from luthier.tasks.likelihood import answer_losses, token_losses
 from luthier.tasks.packing import packed
-from luthier.tasks.task import IGNORED, BaselineInputs, Collator, Encoded, Inference, Predictions, Task
+from luthier.tasks.task import IGNORED, UNTUNED, BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 from luthier.tasks.text_pairs import pair_collator
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class LanguageModeling(Task):
         return {
             "majority": self._majority(given, tokenizer),
             "retrieval": self._retrieved(given),
-            "untuned base": self.predict(model, tokenizer, given.test, given.head, given.how),
+            UNTUNED: self.predict(model, tokenizer, given.test, given.head, given.how),
         }
 
     def _majority(self, given: BaselineInputs, tokenizer: Any) -> Predictions:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A place without a label; transformers and torch know it by this number.
 IGNORED: Final = -100
+# The baseline that every task has.
+UNTUNED: Final = "untuned base"
 
 Collator = Callable[[list[dict[str, Any]]], dict[str, "torch.Tensor"]]
 
@@ -58,6 +60,14 @@ class Predictions:
     answers: Sequence[Any]
     evidence: Sequence["np.ndarray"]
     cut: Sequence[bool] = ()
+
+    def of(self, rows: Sequence[int]) -> "Predictions":
+        """Those of some rows, in this order."""
+        return Predictions(
+            [self.answers[row] for row in rows],
+            [self.evidence[row] for row in rows],
+            tuple(self.cut[row] for row in rows if row < len(self.cut)),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ A row: ``{"text": "Effective but too tepid biopic", "pair": None, "label": "nega
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.tasks.batches import by_length, padded
+from luthier.tasks.batches import by_length, padded, without_repeats
 from luthier.tasks.calibration import PROBABLE
 from luthier.tasks.head import Head, Problem
 from luthier.tasks.task import BaselineInputs, Collator, Encoded, Inference, Predictions, Task
@@ -104,18 +104,21 @@ class TextClassification(Task):
     def predict(
         self, model: "torch.nn.Module", tokenizer: Any, rows: "pa.Table", head: Head, how: Inference
     ) -> Predictions:
-        """Evidence: class probabilities, one probability a label, or the number itself; batched by length."""
+        """Evidence: class probabilities, one probability a label, or the number itself; batched by length.
+
+        Rows that are the same to the model, such as those that an uncased tokenizer reads alike, are asked once.
+        """
         import numpy as np
         import torch
 
-        tokens = _tokens(tokenizer, rows, max_length=how.max_length)
+        tokens, which = without_repeats(_tokens(tokenizer, rows, max_length=how.max_length))
         device = next(model.parameters()).device
-        logits = np.empty((len(rows), max(1, len(head.labels))), dtype=np.float32)
+        logits = np.empty((len(tokens["input_ids"]), max(1, len(head.labels))), dtype=np.float32)
         model.eval()
         with torch.inference_mode():
             for chosen, batch in by_length(tokenizer, tokens, how.batch_size, device):
                 logits[chosen] = model(**batch).logits.float().cpu().numpy()
-        return _predictions(_activated(logits, head), head)
+        return _predictions(_activated(logits[which], head), head)
 
     def compared(self, metric: str, rows: "pa.Table", predictions: Predictions, head: Head) -> tuple[Any, Any]:
         import numpy as np

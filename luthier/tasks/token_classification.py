@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.tasks.batches import padded
 from luthier.tasks.head import Head
-from luthier.tasks.task import IGNORED, BaselineInputs, Collator, Encoded, Inference, Predictions, Task
+from luthier.tasks.task import IGNORED, UNTUNED, BaselineInputs, Collator, Encoded, Inference, Predictions, Task
 from luthier.tasks.windows import Place, Windows, outputs, windows
 from luthier.tasks.word_tags import OUTSIDE, Word, entities, tagged_words, tags_of, words
 
@@ -157,7 +157,7 @@ class TokenClassification(Task):
         found = {
             "majority per word": (where, tags),
             "words in context": words_in_context(given),
-            "untuned base": probed_tags(given),
+            UNTUNED: probed_tags(given),
         }
         return {name: Predictions(_answers(texts, *tagged), nothing) for name, tagged in found.items()}
 

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Literal
 
 from luthier.tasks.metric import Metric
-from luthier.training.loss_guard import History, losses
+from luthier.training.history import History, losses
 
 Kind = Literal["fit", "overfitting", "underfitting", "divergence", "plateau", "short"]
 

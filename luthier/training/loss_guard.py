@@ -1,16 +1,15 @@
 """Watches the loss of each step: spikes are counted, a loss that stays far above its start stops the training."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, pstdev
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from luthier.errors import TrainingDivergedError
+from luthier.training.history import History, losses
 
 log = logging.getLogger(__name__)
-
-History = Sequence[Mapping[str, float]]
 
 # What the loss of a step is held against, in steps.
 LEVEL = 50
@@ -19,11 +18,6 @@ ENOUGH = 10
 DEVIATIONS, SHARE = 6.0, 0.5
 # So many steps in a row above the starting level are no spike any more.
 STEPS_ABOVE = 20
-
-
-def losses(history: History) -> list[float]:
-    """The loss of each logged step."""
-    return [entry["loss"] for entry in history if "loss" in entry]
 
 
 def starting_level(found: Sequence[float]) -> float:

@@ -56,6 +56,12 @@ class Round:
         """A finding of the report, as the beginning of a reason."""
         return f"the report found {kind} ({self.diagnoses[kind].rstrip('.')})"
 
+    def because(self, kind: str, trials: Sequence[TrialResult], did: str) -> str | None:
+        """That most of the best trials are these, which ``did`` it, or that the report found it; else None."""
+        if self.best and len(trials) >= (len(self.best) + 1) / 2:
+            return f"{len(trials)} of the best {len(self.best)} trials {did}"
+        return self.said(kind) if kind in self.diagnoses else None
+
     def dimension(self, name: str) -> Dimension | None:
         """The one of this field, if it is searched."""
         return next((dimension for dimension in self.space if dimension.field == name), None)
@@ -92,26 +98,23 @@ def lower_rates(found: Round) -> Iterator[Change]:
 def longer_trainings(found: Round) -> Iterator[Change]:
     """Under-fitting: the best trials were best at their end, or hardly learned; twice the epochs may be tried."""
     unfinished = [trial for trial in found.best if trial.diagnosis in ("underfitting", "short") or _still_rising(trial)]
-    enough = bool(found.best) and len(unfinished) >= (len(found.best) + 1) / 2
-    if not enough and "underfitting" not in found.diagnoses:
+    said = found.because("underfitting", unfinished, "were still learning when they ended")
+    if said is None:
         return
     searched = found.dimension(EPOCHS)
     most = max(searched.choices or searched.bounds) if searched else found.values[EPOCHS]
     if not found.allows(EPOCHS, 2.0 * most):
         return
     longer = searched.including(2.0 * most) if searched else Dimension(EPOCHS, choices=(most, 2.0 * most))
-    trials = f"{len(unfinished)} of the best {len(found.best)} trials were still learning when they ended"
-    said = trials if enough else found.said("underfitting")
     yield Change(longer, f"{said}: up to {2 * most:g} epochs may be tried")
 
 
 def more_restraint(found: Round) -> Iterator[Change]:
     """Over-fitting: weight decay may be tried, and more of the method's own dropout."""
     overfitted = [trial for trial in found.best if trial.diagnosis == "overfitting"]
-    enough = bool(found.best) and len(overfitted) >= (len(found.best) + 1) / 2
-    if not enough and "overfitting" not in found.diagnoses:
+    said = found.because("overfitting", overfitted, "overfitted")
+    if said is None:
         return
-    said = f"{len(overfitted)} of the best {len(found.best)} trials overfitted" if enough else found.said("overfitting")
     if found.dimension("training.weight_decay") is None:
         own = found.values.get("training.weight_decay", 0.0)
         decays = tuple(dict.fromkeys((own, 0.01, 0.1)))

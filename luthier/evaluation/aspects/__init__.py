@@ -37,11 +37,8 @@ from luthier.evaluation.aspects.seeds import SeedSpread
 from luthier.evaluation.aspects.side_by_side import SideBySide
 from luthier.evaluation.aspects.slices import Slices
 from luthier.evaluation.aspects.thresholds import Thresholds
-from luthier.evaluation.changed_copies import copied_rows
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.style import Form
-from luthier.tasks import Task
-from luthier.tasks.head import Head
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +85,6 @@ EXAMINERS: Final[Mapping[str, Callable[[Examination], Any]]] = {
     "diagnosis": diagnosis.examine,
 }
 
-# Changed copies of test rows that an aspect needs the model's answers to, by its name; None where it needs none.
-# No text is generated for them: that would take as long as the evaluation itself.
-CHANGES: Final[Mapping[str, Callable[[pa.Table, Task, Head], pa.Table | None]]] = {"robustness": copied_rows}
-
 PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
     "answers": answers.pictures,
     "generations": generations.pictures,
@@ -103,12 +96,6 @@ PICTURES: Final[Mapping[str, Callable[[Any], Pictures]]] = {
 
 # What goes beside the report as a Parquet file of the aspect's name.
 TABLES: Final[Mapping[str, Callable[[Any], pa.Table]]] = {"label_errors": label_errors.table}
-
-
-def changed_rows(test: pa.Table, task: Task, head: Head) -> dict[str, pa.Table]:
-    """What the tuned model is asked beside the test rows themselves, by the aspect that needs it."""
-    found = {name: change(test, task, head) for name, change in CHANGES.items()}
-    return {name: rows for name, rows in found.items() if rows is not None}
 
 
 def examined(given: Examination) -> Aspects:

@@ -183,10 +183,10 @@ def _sweep(test: Evaluated) -> tuple[Threshold, ...]:
 
 def _stricter(given: Examination) -> Stricter | None:
     """None where no margin is better for the validation rows than that which the model is served with."""
-    learned, margins = _margins(given.validation), _margins(given.test)
+    learned, margins = _margins(given.known.validation), _margins(given.test)
     if learned is None or margins is None:
         return None
-    answered, withheld = _f1_of(given.validation)
+    answered, withheld = _f1_of(given.known.validation)
     above = learned[learned >= 0]
     if not len(above):
         return None

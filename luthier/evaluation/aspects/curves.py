@@ -8,7 +8,9 @@ import numpy as np
 
 from luthier.errors import UndefinedMetricError
 from luthier.evaluation.examination import Examination
+from luthier.evaluation.labels import indicators
 from luthier.evaluation.metrics.order import ranking
+from luthier.evaluation.metrics.statistic import resamples
 from luthier.evaluation.ranking_curves import Drawn, drawn_curve, ranking_curves
 from luthier.evaluation.scores import Score
 from luthier.evaluation.style import Form
@@ -18,7 +20,7 @@ MOST_LISTED = 20
 MOST_DRAWN = 6
 RESAMPLES, LEAST_RESAMPLES = 1000, 200
 # Rows x labels x resamples: some ten seconds.
-CELLS, CELLS_IN_MEMORY = 50_000_000, 4_000_000
+CELLS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ def examine(given: Examination) -> Curves | None:
     if head.problem not in ("single_label_classification", "multi_label_classification"):
         return None
     gold, outputs = np.asarray(given.test.compared("accuracy")[0]), given.test.outputs
-    members = (gold if gold.ndim == 2 else np.eye(len(head.labels))[gold]).astype(bool)
-    return curves(members, outputs, head.labels, given.confidence)
+    return curves(indicators(gold, len(head.labels)).astype(bool), outputs, head.labels, given.confidence)
 
 
 def curves(members: np.ndarray, outputs: np.ndarray, names: tuple[str, ...], confidence: float) -> Curves:
@@ -68,9 +69,9 @@ def curves(members: np.ndarray, outputs: np.ndarray, names: tuple[str, ...], con
     if not len(judged):
         raise UndefinedMetricError("undefined: no label has rows with and without it", where="precision and recall")
     members, outputs = members[:, judged], outputs[:, judged]
-    points, resamples = _resampled(members, outputs)
-    bounds = _bounds(resamples, confidence)
-    macro = _scores(points.mean(axis=0), _bounds(np.nanmean(resamples, axis=1), confidence))
+    points, drawn = _resampled(members, outputs)
+    bounds = _bounds(drawn, confidence)
+    macro = _scores(points.mean(axis=0), _bounds(np.nanmean(drawn, axis=1), confidence))
     order = np.argsort(points[:, 0], kind="stable")
     of_labels = [Ranking(names[judged[p]], int(support[judged[p]]), *_scores(points[p], bounds[:, p])) for p in order]
     best, worst = order[::-1][: -(-MOST_DRAWN // 2)], order[: MOST_DRAWN // 2][::-1]
@@ -88,19 +89,17 @@ def curves(members: np.ndarray, outputs: np.ndarray, names: tuple[str, ...], con
 def _resampled(members: np.ndarray, outputs: np.ndarray, seed: int = 17) -> tuple[np.ndarray, np.ndarray]:
     """Average precision and area of each label (labels x 2), and of resampled rows (resamples x labels x 2)."""
     orders = [ranking(*label) for label in zip(members.T, outputs.T, strict=True)]
-    rows, random = len(members), np.random.default_rng(seed)
+    once = np.ones(len(members), dtype=int)
     number = int(np.clip(CELLS // members.size, LEAST_RESAMPLES, RESAMPLES))
-    batch = max(1, CELLS_IN_MEMORY // rows)
-    found = []
-    for done in range(0, number, batch):
-        draws = random.multinomial(rows, np.full(rows, 1 / rows), size=min(batch, number - done))
-        found.append(np.stack([order(draws) for order in orders], axis=1))
-    return np.stack([order(np.ones(rows, dtype=int)) for order in orders]), np.concatenate(found)
+    # A row of several labels has no one class to be drawn within.
+    strata = members.argmax(axis=1) if (members.sum(axis=1) == 1).all() else None
+    found = [np.stack([order(draws) for order in orders], axis=1) for draws in resamples(once, strata, number, seed)]
+    return np.stack([order(once) for order in orders]), np.concatenate(found)
 
 
-def _bounds(resamples: np.ndarray, confidence: float) -> np.ndarray:
+def _bounds(drawn: np.ndarray, confidence: float) -> np.ndarray:
     """The low and the high end of each interval (2 x ...)."""
-    return np.nanquantile(resamples, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return np.nanquantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
 
 
 def _scores(values: np.ndarray, bounds: np.ndarray) -> tuple[Score, Score]:

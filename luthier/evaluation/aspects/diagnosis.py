@@ -8,13 +8,13 @@ from functools import partial
 from luthier.errors import LuthierError
 from luthier.evaluation.diagnosis.data_size import data_size_findings
 from luthier.evaluation.diagnosis.finding import Finding, gravest_first
-from luthier.evaluation.diagnosis.known import Known, without_test
 from luthier.evaluation.diagnosis.labels import confusion_findings, imbalance_findings, noise_findings
 from luthier.evaluation.diagnosis.learning_curve import LearningCurve, learning_curve
 from luthier.evaluation.diagnosis.luck import luck_findings
 from luthier.evaluation.diagnosis.plots import learning_curve_picture
 from luthier.evaluation.diagnosis.training import training_findings
 from luthier.evaluation.examination import Examination
+from luthier.evaluation.known import Known
 from luthier.evaluation.style import Form
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Diagnosis:
 
 def examine(given: Examination) -> Diagnosis:
     """What is found of each kind."""
-    known = without_test(given)
+    known = given.known
     curve, reason = _curve(known)
     return Diagnosis(
         for_tuning=findings_for_tuning(known, curve),

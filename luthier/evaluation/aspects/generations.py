@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from luthier.data.overlap import said_before
 from luthier.evaluation.copying import LONG, Copied, copied, fragments
-from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.evaluated import TUNED, Evaluated
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.generation_pictures import lengths_picture
 from luthier.evaluation.metrics.statistic import mean, of_sums, ratio
@@ -18,10 +18,9 @@ from luthier.evaluation.repetition import distinct, length_quantiles, repeated_s
 from luthier.evaluation.scores import Score, score_of
 from luthier.evaluation.style import Form
 from luthier.evaluation.wordwise import tokens, written
+from luthier.tasks.task import UNTUNED
 
 WANTED: Final = "wanted"
-TUNED: Final = "fine-tuned"
-BASE: Final = "untuned base"
 # Of the training answers so many tokens are read, in a random order: some seconds.
 TOKENS_READ = 4_000_000
 # Of a text that is summarized no more is looked through.
@@ -88,11 +87,11 @@ def examine(given: Examination) -> Generations | None:
         return None
     texts = _by_author(given.test, rows)
     read = {author: [tokens(text) for text in of] for author, of in texts.items()}
-    training = [answer for answer in given.train["label"].to_pylist() if answer]
+    training = [answer for answer in given.known.train["label"].to_pylist() if answer]
     answers, learned = _some(training)
     runs = _runs(read, learned)
     sources = _sources(given.test, rows)
-    cut = {TUNED: given.test.predictions.cut, BASE: given.test.baselines[BASE].cut if BASE in texts else ()}
+    cut = {TUNED: given.test.predictions.cut, UNTUNED: given.test.baselines[UNTUNED].cut if UNTUNED in texts else ()}
     authors = {
         author: _described(
             of, read[author], runs[author], sources, answers, list(cut.get(author, ())), given.confidence
@@ -117,9 +116,9 @@ def pictures(found: Generations) -> Mapping[str, Callable[[Form], bytes]]:
 def _by_author(test: Evaluated, rows: Sequence[int]) -> dict[str, list[str]]:
     wanted, answers = test.rows["label"].to_pylist(), test.predictions.answers
     found = {WANTED: [wanted[row] or "" for row in rows], TUNED: [answers[row] for row in rows]}
-    if BASE in test.baselines:
-        base = test.baselines[BASE].answers
-        found[BASE] = [base[row] or "" for row in rows]
+    if UNTUNED in test.baselines:
+        base = test.baselines[UNTUNED].answers
+        found[UNTUNED] = [base[row] or "" for row in rows]
     return found
 
 

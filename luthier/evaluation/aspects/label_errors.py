@@ -1,15 +1,14 @@
 """Labels in train and test that are probably wrong, for people to look at and mend."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from luthier.errors import LuthierError
 from luthier.evaluation.examination import Examination
+from luthier.evaluation.readable import label_text
 from luthier.evaluation.wording import shortened
 from luthier.tasks.head import Head
 from luthier.tasks.text_classification import targets_of, texts_of
@@ -21,7 +20,6 @@ MOST_SHOWN = 20
 # Folds of more rows cost minutes.
 MOST_TRAIN = 10_000
 LENGTH, SEED = 400, 17
-NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def examine(given: Examination) -> LabelErrors | None:
     if head.problem not in ("single_label_classification", "multi_label_classification"):
         return None
     searches = {"test": _in_test}
-    if given.features is not None:
+    if given.known.features is not None:
         searches["train"] = _in_train
     found, unsearched = [], {}
     for split, search in searches.items():
@@ -95,25 +93,18 @@ def _in_test(given: Examination) -> Searched:
 def _in_train(given: Examination) -> Searched:
     from luthier.evaluation.suspect_labels import cross_validated, learnable, suspects
 
-    assert given.features is not None
-    train, head, gold = given.train, given.test.head, np.asarray(targets_of(given.train, given.test.head))
-    judged = np.flatnonzero(_own(train))
-    judged = judged[learnable(gold[judged])]
+    assert given.known.features is not None
+    rows, head = given.known.own_rows, given.test.head
+    gold = np.asarray(targets_of(rows, head))
+    judged = np.flatnonzero(learnable(gold))
     if len(judged) > MOST_TRAIN:
         judged = np.sort(np.random.default_rng(SEED).choice(judged, MOST_TRAIN, replace=False))
         judged = judged[learnable(gold[judged])]
-    rows, labels = train.take(pa.array(judged)), gold[judged]
+    chosen, labels = rows.take(pa.array(judged)), gold[judged]
     if len(judged) < len(head.labels) or (labels.ndim == 1 and len(np.unique(labels)) < 2):
         raise LuthierError("too few rows of each label to judge a label by the others", where="label errors")
-    found = suspects(labels, cross_validated(given.features.of(texts_of(rows)), labels, head))
-    return _searched("train", rows, found, head, of=_own(train).sum())
-
-
-def _own(train: pa.Table) -> np.ndarray:
-    """Rows that came from the data: a copy made by augmentation would vouch for the label of its original."""
-    if "augmentation" not in train.column_names:
-        return np.ones(len(train), dtype=bool)
-    return pc.is_null(train["augmentation"]).to_numpy()
+    found = suspects(labels, cross_validated(given.known.features.of(texts_of(chosen)), labels, head))
+    return _searched("train", chosen, found, head, of=len(rows))
 
 
 def _searched(
@@ -122,19 +113,17 @@ def _searched(
     chosen = rows.take(pa.array(found.places))
     numbers, labels = chosen["row"].to_pylist(), chosen["label"].to_pylist()
     parts = zip(numbers, labels, found.suggested, found.quality.tolist(), strict=True)
-    listed = tuple(Suspect(row, _said(label), _named(s, head), round(quality, 6)) for row, label, s, quality in parts)
+    listed = tuple(
+        Suspect(row, label_text(label), _named(s, head), round(quality, 6)) for row, label, s, quality in parts
+    )
     texts = tuple(shortened(text, LENGTH) for text in texts_of(chosen[:MOST_SHOWN]))
-    return Searched(split, len(rows), len(rows) if of is None else int(of), listed, texts)
+    return Searched(split, len(rows), len(rows) if of is None else of, listed, texts)
 
 
 def _named(suggested: np.ndarray, head: Head) -> str:
     if suggested.ndim == 0:
         return head.labels[int(suggested)]
-    return _said([label for label, inside in zip(head.labels, suggested, strict=True) if inside])
-
-
-def _said(label: str | Sequence[str]) -> str:
-    return label if isinstance(label, str) else ", ".join(label) or NOTHING
+    return label_text([label for label, inside in zip(head.labels, suggested, strict=True) if inside])
 
 
 def table(found: LabelErrors) -> pa.Table:

@@ -12,7 +12,7 @@ from luthier.evaluation.calibrating import LEAST_ROWS
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.metrics import reliability as measures
 from luthier.evaluation.reliability_diagram import reliability_diagram
-from luthier.evaluation.scores import Score, pivoted, resampled
+from luthier.evaluation.scores import Score, pivoted, score_of
 from luthier.evaluation.style import Form
 
 
@@ -73,8 +73,8 @@ def examine(given: Examination) -> Reliability | None:
     if problem not in ("single_label_classification", "multi_label_classification"):
         return None
     gold = np.asarray(given.test.compared("accuracy")[0])
-    temperature, rows = given.calibration.temperature, len(given.validation.rows)
-    raw = given.uncalibrated.get("test")
+    temperature, rows = given.calibration.temperature, len(given.known.validation.rows)
+    raw = given.uncalibrated
     return Reliability(
         of="answer" if problem == "single_label_classification" else "label",
         temperature=temperature,
@@ -91,15 +91,15 @@ def promises(gold: np.ndarray, outputs: np.ndarray, confidence: float) -> Promis
     chance = measures.error_by_chance(confidences, edges, confidence=confidence)
     errors = {}
     for name, found in (("width", edges), ("mass", measures.equal_mass(confidences))):
-        error = pivoted(measures.calibration_error(confidences, right, found), confidence=confidence, least=0.0)
+        error = pivoted(measures.calibration_error(confidences, right, found), confidence, least=0.0)
         # Below this the rows cannot tell the error from none at all.
         errors[name] = Score(error.value, 0.0, error.high) if error.value <= chance else error
     return Promises(
         error=errors["width"],
         adaptive_error=errors["mass"],
         by_chance=chance,
-        brier=resampled(measures.brier(gold, outputs), confidence=confidence),
-        log_loss=resampled(measures.log_loss(gold, outputs), confidence=confidence),
+        brier=score_of(measures.brier(gold, outputs), confidence),
+        log_loss=score_of(measures.log_loss(gold, outputs), confidence),
         bins=tuple(_bins(confidences.ravel(), right.ravel(), edges)),
     )
 

@@ -1,25 +1,23 @@
 """How steady answers are: the same test rows with typos, in other case, with other spaces and punctuation."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from luthier.evaluation.changed_copies import WRITERS, Copies, changed_copies
+from luthier.evaluation.changed_copies import Copies, changed_copies
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.metrics.answers import normalised
 from luthier.evaluation.paired import PairedDifference, paired_difference
+from luthier.evaluation.readable import answer_text, span_of
 from luthier.evaluation.scores import point
-from luthier.evaluation.wording import listed, metric_name, number, places, shortened
+from luthier.evaluation.wording import listed, metric_name, number, places, shortened, signed
 from luthier.tasks.task import Predictions
 
 MOST_EXAMPLES = 3
 LONGEST_TEXT, LONGEST_ANSWER = 160, 120
 # Of a long text, so many characters stand before the first that changed.
 LEAD = 40
-NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,7 @@ class Change:
     @property
     def said_gain(self) -> str:
         """``-0.060 (-0.090 to -0.031)``"""
-        digits = places(self.metric, self.before)
-        return f"{self.gain.value:+,.{digits}f} ({self.gain.low:+,.{digits}f} to {self.gain.high:+,.{digits}f})"
+        return signed(self.gain, places(self.metric, self.before))
 
     @property
     def said_scores(self) -> tuple[str, str]:
@@ -88,17 +85,16 @@ class Robustness:
 
 def examine(given: Examination) -> Robustness | None:
     """The changes that the model was asked about; None where it was not, or where no text can be changed."""
-    asked, test = given.asked.get("robustness"), given.test
-    if asked is None:
+    changed, test = given.changed, given.test
+    if changed is None:
         return None
     found, start = [], 0
     every = changed_copies(test.rows, test.head)
-    metric = "perplexity" if test.head.kind in WRITERS else given.evaluation.metric
+    metric = "perplexity" if test.head.is_language_model else given.known.evaluation.metric
     confidence = 1 - (1 - given.confidence) / len(every)
     for copies in every:
         end = start + len(copies.rows)
-        answers = Predictions(asked.answers[start:end], asked.evidence[start:end])
-        found.append(_change(test, copies, answers, metric, confidence))
+        found.append(_change(test, copies, changed.of(range(start, end)), metric, confidence))
         start = end
     return Robustness(metric, confidence, tuple(found))
 
@@ -109,7 +105,7 @@ def _change(test: Evaluated, copies: Copies, answers: Predictions, metric: str, 
     compared, changed = before.compared(metric), after.compared(metric)
     moved = moves(before, after)
     # Numbers and likelihoods always move a little: there is no share of answers that do.
-    counted = test.head.problem != "regression" and test.head.kind not in WRITERS
+    counted = test.head.problem != "regression" and not test.head.is_language_model
     return Change(
         name=copies.name,
         rows=len(copies.rows),
@@ -132,10 +128,10 @@ def moves(before: Evaluated, after: Evaluated) -> np.ndarray:
     pairs = list(zip(one.answers, other.answers, strict=True))
     evidence = list(zip(one.evidence, other.evidence, strict=True))
     kind = before.head.kind
-    if kind in WRITERS:
+    if before.head.is_language_model:
         return np.array([max(0.0, _nats(new) - _nats(old)) for old, new in evidence])
     if kind == "token-classification":
-        return np.array([float(len(_spans(old) ^ _spans(new))) for old, new in pairs])
+        return np.array([float(len(set(map(span_of, old)) ^ set(map(span_of, new)))) for old, new in pairs])
     if kind == "question-answering":
         return np.array([float(normalised(old) != normalised(new)) for old, new in pairs])
     if before.head.problem == "regression":
@@ -169,22 +165,11 @@ def _excerpts(old: str, new: str) -> tuple[str, str]:
 
 
 def _answer(test: Evaluated, row: int) -> str:
-    answer: Any = test.predictions.answers[row]
-    if test.head.kind in WRITERS:
+    if test.head.is_language_model:
         return f"{_nats(test.predictions.evidence[row]):.2f} nats a token"
-    if test.head.kind == "token-classification":
-        text = test.rows["text"][row].as_py()
-        answer = ", ".join(f"{text[start:end]} ({label})" for start, end, label in sorted(_spans(answer)))
-    elif isinstance(answer, float):
-        answer = f"{answer:.4g}"
-    elif not isinstance(answer, str):
-        answer = ", ".join(answer)
-    return shortened(answer, LONGEST_ANSWER) or NOTHING
+    answer = answer_text(test.predictions.answers[row], test.rows["text"][row].as_py(), test.head)
+    return shortened(answer, LONGEST_ANSWER)
 
 
 def _nats(losses: np.ndarray) -> float:
     return float(losses.mean()) if len(losses) else 0.0
-
-
-def _spans(answer: Sequence[Any]) -> set[tuple[int, int, str]]:
-    return {(span["start"], span["end"], span["label"]) for span in answer}

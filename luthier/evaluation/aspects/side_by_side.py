@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.evaluated import TUNED, Evaluated
 from luthier.evaluation.examination import Examination
-from luthier.evaluation.metrics.statistic import f1
-from luthier.evaluation.readable import answer_text, expected_text, inputs, span_of
-from luthier.evaluation.scores import per_row, point
-from luthier.tasks.task import Predictions
+from luthier.evaluation.readable import answer_text, expected_text, inputs
+from luthier.evaluation.row_scores import ROUNDING, row_scores
+from luthier.tasks.task import UNTUNED, Predictions
 
-BASE: Final = "untuned base"
-TUNED: Final = "fine-tuned"
 CHAMPION: Final = "champion"
 # Of generated texts a sample is shown, and the rows of the largest gains and losses; else those rows alone.
 SAMPLE, EXTREMES, CHANGED = 10, 5, 10
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -51,33 +47,28 @@ class SideBySide:
 
 def examine(given: Examination) -> SideBySide | None:
     """Beside the champion; of generated texts beside the untuned base, where no champion was asked."""
-    test, champion = given.test, given.champion
-    generates = test.head.is_language_model
-    if champion is not None:
-        authors = {CHAMPION: champion.predictions}
-        places, beside, version = list(champion.places), CHAMPION, champion.version
-    elif generates and BASE in test.baselines:
-        authors, places, beside, version = {}, list(range(len(test.rows))), BASE, None
-    else:
+    generates, champion = given.test.head.is_language_model, given.champion
+    if champion is None and not (generates and UNTUNED in given.test.baselines):
         return None
-    if BASE in test.baselines:
-        authors = {BASE: _taken(test.baselines[BASE], places), **authors}
-    found = _answered(test.chosen(places), authors, beside)
-    if not found.rows:
+    beside = UNTUNED if champion is None else CHAMPION
+    test, authors = _answered(given, beside)
+    rows = len(test.rows)
+    if not rows:
         return None
-    number, gains = _gains(found.test, found.authors[beside])
-    shuffled = np.random.default_rng(17).permutation(found.rows).tolist()
+    number, mine = row_scores(test)
+    gains = mine - row_scores(replace(test, predictions=authors[beside]))[1]
+    shuffled = np.random.default_rng(17).permutation(rows).tolist()
     ranked = sorted(shuffled, key=lambda row: -gains[row])
     most = EXTREMES if generates else CHANGED
 
-    def shown(rows: Sequence[int]) -> tuple[Row, ...]:
-        return _shown(found, rows, gains)
+    def shown(chosen: Sequence[int]) -> tuple[Row, ...]:
+        return _shown(test, authors, chosen, gains)
 
     return SideBySide(
         beside=beside,
-        version=version,
+        version=None if champion is None else champion.version,
         number=number,
-        rows=found.rows,
+        rows=rows,
         gained=int((gains > ROUNDING).sum()),
         lost=int((gains < -ROUNDING).sum()),
         sample=shown(shuffled[:SAMPLE]) if generates else (),
@@ -86,64 +77,24 @@ def examine(given: Examination) -> SideBySide | None:
     )
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """Rows that all have answered: the new model in ``test``, the others by name."""
-
-    test: Evaluated
-    authors: Mapping[str, Predictions]
-
-    @property
-    def rows(self) -> int:
-        return len(self.test.rows)
-
-
-def _answered(test: Evaluated, authors: Mapping[str, Predictions], beside: str) -> _Answered:
+def _answered(given: Examination, beside: str) -> tuple[Evaluated, dict[str, Predictions]]:
+    """The rows that the new model and the one ``beside`` it have answered, and the answers by author, the new last."""
+    champion = given.champion
+    places = list(range(len(given.test.rows)) if champion is None else champion.places)
+    authors = {UNTUNED: given.test.baselines[UNTUNED].of(places)} if UNTUNED in given.test.baselines else {}
+    if champion is not None:
+        authors[CHAMPION] = champion.predictions
+    test = given.test.chosen(places)
     pairs = zip(test.predictions.answers, authors[beside].answers, strict=True)
     both = [row for row, answers in enumerate(pairs) if None not in answers]
-    return _Answered(test.chosen(both), {author: _taken(found, both) for author, found in authors.items()})
+    test = test.chosen(both)
+    return test, {**{author: found.of(both) for author, found in authors.items()}, TUNED: test.predictions}
 
 
-def _taken(found: Predictions, rows: Sequence[int]) -> Predictions:
-    return Predictions([found.answers[row] for row in rows], [found.evidence[row] for row in rows])
-
-
-def _gains(test: Evaluated, other: Predictions) -> tuple[str, np.ndarray]:
-    """What gains are counted in, and how much of it the new model has more for each row."""
-    number, mine = _numbers(test)
-    return number, mine - _numbers(replace(test, predictions=other))[1]
-
-
-def _numbers(test: Evaluated) -> tuple[str, np.ndarray]:
-    """How well each row is answered, and in what that is counted."""
-    if test.head.problem == "regression":
-        gold, found = (np.asarray(values, dtype=float) for values in test.compared("mse"))
-        return "closeness", -np.abs(gold - found)
-    if test.head.kind == "token-classification":
-        return "entity F1", _entity_f1(*test.compared("seqeval_f1"))
-    if test.head.is_language_model:
-        pairs = zip(*test.compared("chrf"), strict=True)
-        return "chrF", np.array([point("chrf", [wanted], [given]) for wanted, given in pairs])
-    metric, number = {
-        "question-answering": ("squad_f1", "answer F1"),
-        "sequence-classification": ("accuracy", "accuracy"),
-    }[test.head.kind]
-    rows = per_row(metric, *test.compared(metric))
-    assert rows is not None
-    return number, rows
-
-
-def _entity_f1(gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
-    """1 where there is nothing to find and nothing was found."""
-    rows = [[{span_of(span) for span in spans} for spans in pair] for pair in zip(gold, predicted, strict=True)]
-    right, true, found = np.array([(len(t & f), len(t), len(f)) for t, f in rows]).T
-    return np.where(true + found == 0, 1.0, f1(right, true, found))
-
-
-def _shown(found: _Answered, rows: Sequence[int], gains: np.ndarray) -> tuple[Row, ...]:
-    test, head = found.test, found.test.head
-    texts, labels = test.rows["text"], test.rows["label"]
-    authors = {**found.authors, TUNED: test.predictions}
+def _shown(
+    test: Evaluated, authors: Mapping[str, Predictions], rows: Sequence[int], gains: np.ndarray
+) -> tuple[Row, ...]:
+    texts, labels, head = test.rows["text"], test.rows["label"], test.head
     return tuple(
         Row(
             text=read,

@@ -3,19 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from luthier.errors import LuthierError
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examination import Examination
 from luthier.evaluation.metrics.statistic import Statistic
 from luthier.evaluation.scores import Score, score, statistic
+from luthier.evaluation.slice_pictures import slice_scores
 from luthier.evaluation.slicing import Part, parts
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import Form
 from luthier.evaluation.two_groups import Difference, apart, chance_of_worse, holm
-from luthier.evaluation.wording import metric_name, number, places, shortened
+from luthier.evaluation.wording import NOTHING, metric_name, number, places, shortened, signed
 
 # On fewer rows, or beside fewer, hardly any difference would be more than chance.
 LEAST_ROWS = 20
@@ -45,20 +44,19 @@ class Slice:
     @property
     def said_score(self) -> str:
         """The value, ``–`` where there is none."""
-        return number(self.metric, self.score.value) if self.score else "–"
+        return number(self.metric, self.score.value) if self.score else NOTHING
 
     @property
     def said_p(self) -> str:
         """``0.013``, ``–`` where it is not judged."""
-        return "–" if self.p is None else f"{self.p:.3f}" if self.p >= SMALLEST_P else f"below {SMALLEST_P}"
+        return NOTHING if self.p is None else f"{self.p:.3f}" if self.p >= SMALLEST_P else f"below {SMALLEST_P}"
 
     @property
     def said_difference(self) -> str:
         """``-0.140 (-0.210 to -0.080)``, empty where it is not judged."""
         if self.score is None or self.difference is None:
             return ""
-        digits, found = places(self.metric, self.score.value), self.difference
-        return f"{found.value:+,.{digits}f} ({found.low:+,.{digits}f} to {found.high:+,.{digits}f})"
+        return signed(self.difference, places(self.metric, self.score.value))
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,8 @@ class Slices:
 
 def examine(given: Examination) -> Slices | None:
     """The slices of the rows that the deciding metric has answers to; None where nothing parts them."""
-    metric, confidence, test = given.evaluation.metric, given.confidence, answered(given.test, given.evaluation.metric)
+    metric, confidence = given.known.evaluation.metric, given.confidence
+    test = answered(given.test, metric)
     found = parts(test, metric)
     if not found:
         return None
@@ -166,48 +165,3 @@ def pictures(found: Slices) -> Mapping[str, Callable[[Form], bytes]]:
     """The scores of the slices that the deciding metric measures."""
     shown = [each for each in found.shown if each.score is not None and each.metric == found.metric]
     return {"scores": lambda form: slice_scores(found, shown, form)} if shown else {}
-
-
-def slice_scores(found: Slices, shown: list[Slice], form: Form = "svg") -> bytes:
-    """A dot with whiskers a slice, beside the score of all rows; those that are worse stand out."""
-    worse = {(each.by, each.name) for each in found.worse}
-    heights: list[float] = []
-    place, by = 0.0, ""
-    for each in shown:
-        place += 1.9 if heights and each.by != by else 1.0
-        heights, by = [*heights, place], each.by
-    by = ""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 0.95 + 0.25 * (place + 1)))
-        axes = figure.subplots()
-        for row, each in zip(heights, shown, strict=True):
-            assert each.score is not None
-            stands_out, judged = (each.by, each.name) in worse, each.p is not None
-            colour = PALETTE["second" if stands_out else "accent" if judged else "muted"]
-            axes.plot([each.score.low, each.score.high], [row, row], color=colour, linewidth=1.4)
-            axes.plot(each.score.value, row, "o", color=colour, markersize=5, fillstyle="full" if judged else "none")
-            if each.by != by:
-                axes.annotate(each.by, (0, row - 0.85), (0, 0), ("axes fraction", "data"), "offset points", va="center")
-            by = each.by
-            axes.annotate(
-                number(found.metric, each.score.value),
-                (1.02, row),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                color=PALETTE["ink" if stands_out else "muted"],
-                weight="bold" if stands_out else "normal",
-            )
-        axes.axvline(found.score, color=PALETTE["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-        axes.annotate(
-            f"all rows {number(found.metric, found.score)}",
-            (found.score, 1),
-            (0, 3),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-        )
-        axes.set_yticks(heights, [shortened(each.name, 28) for each in shown], color=PALETTE["ink"])
-        axes.set_ylim(place + 0.6, 0.4)
-        axes.set_xlabel(metric_name(found.metric))
-        axes.grid(visible=False, axis="y")
-        return rendered(figure, form)

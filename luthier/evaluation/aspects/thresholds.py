@@ -46,9 +46,9 @@ def examine(given: Examination) -> Thresholds | None:
     limits = given.calibration.thresholds
     if not limits:
         return None
-    names = given.test.head.labels
-    columns = [_f1(part, at) for part in (given.validation, given.test) for at in (limits, (PROBABLE,) * len(names))]
-    support = np.asarray(given.validation.compared("accuracy")[0]).sum(axis=0)
+    validation, names = given.known.validation, given.test.head.labels
+    columns = [_f1(part, at) for part in (validation, given.test) for at in (limits, (PROBABLE,) * len(names))]
+    support = np.asarray(validation.compared("accuracy")[0]).sum(axis=0)
     found = [
         LabelThreshold(name, limit, limit != PROBABLE, int(rows), *scores)
         for name, limit, rows, *scores in zip(names, limits, support, *columns, strict=True)

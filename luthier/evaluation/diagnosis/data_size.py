@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from luthier.evaluation.diagnosis.finding import Finding
-from luthier.evaluation.diagnosis.known import Known
 from luthier.evaluation.diagnosis.learning_curve import FURTHER, LearningCurve
+from luthier.evaluation.known import Known
 from luthier.evaluation.wording import number, places
 from luthier.tasks.metric import METRICS
 

@@ -1,13 +1,13 @@
 """What the labels do: some look wrong, some are rare and missed, some are taken for others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from luthier.evaluation.diagnosis.finding import Finding
-from luthier.evaluation.diagnosis.known import Known
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.labels import class_scores, confusion
+from luthier.evaluation.known import Known
+from luthier.evaluation.labels import ConfusedPair, class_scores, confused_pairs, confusion, indicators
 
 # A share of labels that look wrong which is worth a look.
 NOISY = 0.05
@@ -24,23 +24,18 @@ MOST = 5
 
 
 def noise(known: Known) -> float | None:
-    """The share of validation labels that a sure model contradicts; None where it cannot be told.
-
-    Confident learning: Northcutt et al. (2021), JAIR 70, 1373-1411, by cleanlab.
-    """
+    """The share of validation labels that a sure model contradicts; None where it cannot be told."""
     validation = known.validation
     if validation.head.problem != "single_label_classification" or len(validation.rows) < LEAST_ROWS:
         return None
-    from cleanlab.count import num_label_issues
-    from cleanlab.rank import get_self_confidence_for_each_label
+    gold, outputs = np.asarray(validation.compared("accuracy")[0]), validation.outputs
+    labels_there, mean_probability = len(np.unique(gold)), outputs[np.arange(len(gold)), gold].mean()
+    if labels_there < len(validation.head.labels) or mean_probability < SURE:
+        return None
+    # It imports torch, which reading a report need not wait for.
+    from luthier.evaluation.suspect_labels import wrong_share
 
-    gold, outputs = np.asarray(validation.compared("accuracy")[0]), validation.outputs.astype(np.float64)
-    if len(np.unique(gold)) < len(validation.head.labels):
-        return None
-    outputs /= outputs.sum(axis=1, keepdims=True)
-    if get_self_confidence_for_each_label(gold, outputs).mean() < SURE:
-        return None
-    return float(num_label_issues(gold, outputs, estimation_method="off_diagonal") / len(gold))
+    return wrong_share(gold, outputs)
 
 
 def noise_findings(known: Known) -> Iterator[Finding]:
@@ -70,8 +65,8 @@ def imbalance_findings(known: Known) -> Iterator[Finding]:
     gold, predicted = (np.asarray(ids) for ids in validation.compared("accuracy"))
     counts = np.bincount(np.asarray(known.train["label_id"].to_pylist()), minlength=len(labels))
     shares = counts / counts.sum()
-    one_hot = np.eye(len(labels), dtype=int)
-    scores = class_scores(one_hot[gold], one_hot[predicted], labels)
+    members, given = (indicators(ids, len(labels)) for ids in (gold, predicted))
+    scores = class_scores(members, given, labels)
     recalls = [each.recall for each in scores if each.recall is not None]
     mean = float(np.mean(recalls)) if recalls else 0.0
     missed = [
@@ -109,11 +104,10 @@ def confusion_findings(test: Evaluated) -> Iterator[Finding]:
     if test.head.problem != "single_label_classification" or len(labels) < 3:
         return
     gold, predicted = (np.asarray(ids) for ids in test.compared("accuracy"))
-    pairs = confused(confusion(gold, predicted, len(labels)))
+    pairs = confused(confusion(gold, predicted, len(labels)), labels)
     if not pairs:
         return
-    said = ", ".join(f"{labels[true]} for {labels[other]} ({rows} of {of})" for true, other, rows, of in pairs[:MOST])
-    *_, rows, of = pairs[0]
+    said = ", ".join(f"{pair.true} for {pair.predicted} ({pair.rows} of {pair.of})" for pair in pairs[:MOST])
     yield Finding(
         "class confusion",
         "medium",
@@ -121,16 +115,11 @@ def confusion_findings(test: Evaluated) -> Iterator[Finding]:
         "Say in the labelling guide what tells them apart and mend their rows, add rows of both, or make them one "
         "label in data.columns.label.",
         ("data.columns.label",),
-        {"pairs": float(len(pairs)), "rows": float(rows), "of": float(of)},
+        {"pairs": float(len(pairs)), "rows": float(pairs[0].rows), "of": float(pairs[0].of)},
     )
 
 
-def confused(counts: np.ndarray) -> list[tuple[int, int, int, int]]:
-    """True label, label it is taken for, rows of that, and rows of the true label; the most rows first."""
-    of = counts.sum(axis=1)
-    found = [
-        (int(true), int(other), int(counts[true, other]), int(of[true]))
-        for true, other in zip(*np.nonzero(counts), strict=True)
-        if true != other and counts[true, other] >= max(LEAST_CONFUSED, CONFUSED * of[true])
-    ]
-    return sorted(found, key=lambda pair: (-pair[2], pair[:2]))
+def confused(counts: np.ndarray, labels: Sequence[str]) -> list[ConfusedPair]:
+    """The pairs of a confusion that are more than a few rows, the most rows first."""
+    pairs = confused_pairs(counts, labels)
+    return [pair for pair in pairs if pair.rows >= LEAST_CONFUSED and pair.share >= CONFUSED]

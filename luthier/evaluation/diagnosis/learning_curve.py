@@ -11,14 +11,14 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from luthier.errors import DataError, LuthierError, UndefinedMetricError
-from luthier.evaluation.diagnosis.known import Known
 from luthier.evaluation.diagnosis.power_law import PowerLaws, power_laws
+from luthier.evaluation.known import Known
+from luthier.evaluation.metrics.statistic import resamples
 from luthier.evaluation.scores import statistic
 from luthier.tasks.metric import METRICS, Metric
-from luthier.tasks.task import BaselineInputs, Predictions
+from luthier.tasks.task import UNTUNED, BaselineInputs, Predictions
 
 log = logging.getLogger(__name__)
 
@@ -87,14 +87,15 @@ def learning_curve(known: Known) -> LearningCurve | None:
     asked = known.evaluation.learning_curve
     if asked.by == "none" or known.validation.head.kind != "sequence-classification":
         return None
-    train = _own_rows(known.train)
+    train = known.own_rows
     if len(train) < LEAST_ROWS:
         raise LuthierError(
             f"a learning curve needs {LEAST_ROWS} training rows", where="diagnosis", received=f"{len(train)} rows"
         )
     log.info("drawing the learning curve of the linear probe")
     sizes = [round(share * len(train)) for share in SHARES]
-    draws = _draws(len(known.validation.rows))
+    once = np.ones(len(known.validation.rows), dtype=int)
+    draws = np.concatenate(list(resamples(once, None, RESAMPLES, SEED)))
     drawn = [np.stack(list(_scores(known, train, size, asked.seeds, draws))) for size in sizes]
     return _extrapolated(known, sizes, drawn)
 
@@ -152,7 +153,7 @@ def _extrapolated(known: Known, sizes: list[int], drawn: list[np.ndarray]) -> Le
     low, high = between(gains, gain)
     lacking = 0.0 if known.reaches_target else abs(known.evaluation.target - known.score)
     return LearningCurve(
-        of="linear probe on the untuned base",
+        of=f"linear probe on the {UNTUNED}",
         metric=metric.name,
         confidence=confidence,
         points=tuple(measured),
@@ -189,20 +190,9 @@ def _resampled(drawn: list[np.ndarray]) -> np.ndarray:
     return np.stack(means, axis=1)
 
 
-def _draws(rows: int) -> np.ndarray:
-    return np.random.default_rng(SEED).multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)
-
-
 def _some(train: pa.Table, size: int, seed: int) -> pa.Table:
     chosen = np.random.default_rng((SEED, seed)).permutation(len(train))[:size]
     return train.take(pa.array(np.sort(chosen)))
-
-
-def _own_rows(train: pa.Table) -> pa.Table:
-    """Without rows that augmentation made: copies of a row are no further data."""
-    if "augmentation" not in train.column_names:
-        return train
-    return train.filter(pc.is_null(train["augmentation"]))
 
 
 def _errors(metric: Metric, scores: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from luthier.evaluation.diagnosis.finding import Finding
-from luthier.evaluation.diagnosis.known import Known
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.known import Known
 from luthier.evaluation.scores import score
 from luthier.evaluation.wording import interval, number
 

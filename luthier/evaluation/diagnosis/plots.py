@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from luthier.evaluation.diagnosis.learning_curve import LearningCurve
-from luthier.evaluation.style import PALETTE, STYLE, Form, rendered
+from luthier.evaluation.style import DASHED, PALETTE, STYLE, Form, rendered
 from luthier.evaluation.wording import metric_name, number
 
 
@@ -20,7 +20,7 @@ def learning_curve_picture(curve: LearningCurve, form: Form = "svg") -> bytes:
         rows = np.geomspace(measured[0].rows, curve.rows, 40)
         ahead = np.geomspace(curve.rows, further[-1].rows, 20)
         axes.plot(rows, [curve.at(n) for n in rows], color=colour, linewidth=1.2)
-        axes.plot(ahead, [curve.at(n) for n in ahead], color=beyond, linewidth=1.4, linestyle=(0, (4, 3)))
+        axes.plot(ahead, [curve.at(n) for n in ahead], color=beyond, linewidth=1.4, linestyle=DASHED)
         ends = (measured[-1], *further)
         band = [point.rows for point in ends]
         axes.fill_between(band, [p.low for p in ends], [p.high for p in ends], color=beyond, alpha=0.12, linewidth=0)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from luthier.evaluation.diagnosis.finding import Finding, Kind, Severity
-from luthier.evaluation.diagnosis.known import Known
+from luthier.evaluation.known import Known
 from luthier.evaluation.wording import number
 from luthier.tasks.metric import METRICS, Metric
 from luthier.training import diagnosis

@@ -4,12 +4,14 @@ A resample is how often each row was drawn. Most metrics are functions of sums o
 them for many resamples at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+
+CELLS_IN_MEMORY = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -43,26 +45,31 @@ class Statistic:
 
     def of_row_draws(self, draws: np.ndarray) -> np.ndarray:
         """The metric (...) of draws of rows (resamples, rows), as two statistics of the same rows have in common."""
+        return self.of(self.unit_draws(draws))
+
+    def unit_draws(self, draws: np.ndarray) -> np.ndarray:
+        """How often each unit is drawn (resamples, units) where rows are drawn so (resamples, rows)."""
         if self.units is None:
-            return self.of(draws)
+            return draws
         counted = np.flatnonzero(self.units >= 0)
         place = (np.ones(len(counted)), (self.units[counted], counted))
-        return self.of((sparse.csr_array(place, shape=(len(self.times), len(self.units))) @ draws.T).T)
+        return (sparse.csr_array(place, shape=(len(self.times), len(self.units))) @ draws.T).T
 
 
-def resamples(random: np.random.Generator, times: np.ndarray, strata: np.ndarray | None, size: int) -> np.ndarray:
-    """How often each unit is drawn (size x units), where ``times`` says how often it is there: within its stratum.
+def resamples(times: np.ndarray, strata: np.ndarray | None, number: int, seed: int) -> Iterator[np.ndarray]:
+    """As many rows as there are, drawn anew so many times: how often each unit is drawn (resamples, units), in parts.
 
-    Stratified bootstrap: Davison and Hinkley (1997), "Bootstrap Methods and their Application", section 3.2.
+    ``times`` says how many rows a unit stands for; of each stratum as many are drawn as it has. Stratified bootstrap:
+    Davison and Hinkley (1997), "Bootstrap Methods and their Application", section 3.2.
     """
-    if strata is None:
-        return random.multinomial(times.sum(), times / times.sum(), size=size)
-    draws = np.empty((size, len(times)), dtype=int)
-    for stratum in np.unique(strata):
-        inside = strata == stratum
-        rows = times[inside].sum()
-        draws[:, inside] = random.multinomial(rows, times[inside] / rows, size=size)
-    return draws
+    random, batch = np.random.default_rng(seed), max(1, CELLS_IN_MEMORY // len(times))
+    inside = [slice(None)] if strata is None else [strata == stratum for stratum in np.unique(strata)]
+    for done in range(0, number, batch):
+        draws = np.empty((min(batch, number - done), len(times)), dtype=int)
+        for units in inside:
+            rows = times[units].sum()
+            draws[:, units] = random.multinomial(rows, times[units] / rows, size=len(draws))
+        yield draws
 
 
 def of_rows(

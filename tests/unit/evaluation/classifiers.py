@@ -1,6 +1,5 @@
-"""Examinations of classifiers that are too sure of themselves, without a model."""
+"""Rows that a classifier has answered without a model, too sure of itself; and features without one."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,13 +8,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from luthier.evaluation.calibrating import fitted
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.examination import Examination
 from luthier.models.features import RememberedFeatures
-from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.head import Head
-from luthier.tasks.task import Inference, Predictions
+from luthier.tasks.task import Predictions
 from luthier.tasks.text_classification import TextClassification, texts_of
 
 TOO_SURE = 2.5
@@ -53,26 +49,6 @@ def sampled(
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def examination(test: Evaluated, validation: Evaluated, train: pa.Table | None = None, **changed: Any) -> Examination:
-    """As an assessment has it: calibrated on the validation rows, answers as served."""
-    calibration = fitted(validation)
-    tempered = [
-        replace(part, predictions=calibration.applied(part.predictions, part.head)) for part in (test, validation)
-    ]
-    given: dict[str, Any] = {
-        "train": test.rows if train is None else train,
-        "history": [],
-        "model": Path("model"),
-        "inference": Inference(max_length=16),
-        "evaluation": EvaluationSection.model_validate(
-            {"metric": test.task.metrics(test.label_kind)[0], "learning_curve": {"by": "none"}}
-        ),
-        "uncalibrated": {"test": test.predictions, "validation": validation.predictions},
-        **changed,
-    }
-    return Examination(test=tempered[0], validation=tempered[1], calibration=calibration, **given)
 
 
 def with_features(train: pa.Table, features: np.ndarray) -> RememberedFeatures:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.report import EvaluationReport, evaluate
+from luthier.evaluation.evaluating import evaluate
+from luthier.evaluation.report import EvaluationReport
+from luthier.recipe.schema import EvaluationSection
 from tests.unit.evaluation.answered import SAMPLES, classified
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> & $\\frac{1}$ ]]> --> {{ 7 * 7 }}'
@@ -23,16 +25,15 @@ def rows_of(names: tuple[str, ...], *, rows: int = 300, texts: str = "a text", s
 
 
 def report_of(test: Evaluated, **changed: Any) -> EvaluationReport:
+    asked = {name: changed.pop(name) for name in EvaluationSection.model_fields if name in changed}
     facts = {
         "recipe": "reviews",
-        "metric": "accuracy",
-        "target": 0.8,
         "rows": {"train": 1400, "validation": 300, "test": len(test.rows), "rejected": 2},
         "trainable_parameters": 1234,
         "digests": {"data": "ab" * 32},
         "created": "2026-03-02T10:15:00+00:00",
     }
-    return evaluate(test, **{**facts, **changed})
+    return evaluate(test, EvaluationSection(**asked), **{**facts, **changed})
 
 
 @pytest.fixture

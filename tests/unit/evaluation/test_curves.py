@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from luthier.errors import UndefinedMetricError
 from luthier.evaluation.aspects.curves import MOST_DRAWN, MOST_LISTED, curves, examine, pictures
 from luthier.evaluation.metrics.order import ranking
-from tests.unit.evaluation.classifiers import examination, sampled
+from tests.unit.evaluation.classifiers import sampled
+from tests.unit.evaluation.examinations import calibrated
 
 NAMES = ("a", "b", "c")
 
@@ -38,7 +39,7 @@ def test_draws_of_one_kind_have_no_number() -> None:
 @pytest.mark.parametrize("several", [False, True])
 def test_each_label_and_the_mean_have_intervals(several: bool) -> None:
     test = sampled(NAMES, 400, several=several, seed=1)
-    given = examination(test, sampled(NAMES, 100, several=several, seed=2))
+    given = calibrated(test, sampled(NAMES, 100, several=several, seed=2))
     found = examine(given)
     assert found is not None
     gold = np.asarray(test.compared("accuracy")[0])

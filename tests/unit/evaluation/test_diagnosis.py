@@ -1,7 +1,6 @@
 """What is found, by which evidence: each finding where it is planted, and none where it is not."""
 
 from dataclasses import fields, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,16 +10,16 @@ from scipy.optimize import least_squares
 from luthier.evaluation.aspects.diagnosis import examine, findings_for_tuning
 from luthier.evaluation.diagnosis.data_size import data_size_findings
 from luthier.evaluation.diagnosis.handing_on import read_for_tuning, write_for_tuning
-from luthier.evaluation.diagnosis.known import Known, without_test
 from luthier.evaluation.diagnosis.labels import confused, noise
 from luthier.evaluation.diagnosis.learning_curve import LearningCurve, learning_curve
 from luthier.evaluation.diagnosis.power_law import power_laws
-from luthier.evaluation.examination import Examination
+from luthier.evaluation.known import Known
+from luthier.evaluation.labels import ConfusedPair
 from luthier.methods.lora import Lora
 from luthier.recipe.learning_curve_section import LearningCurveSection
 from luthier.recipe.schema import EvaluationSection
-from luthier.tasks.task import Inference
 from tests.unit.evaluation.answered import classified, regression, tags
+from tests.unit.evaluation.examinations import examination
 
 NAMES = ("a", "b", "c")
 
@@ -51,15 +50,11 @@ def log_of(*scores, train=None):
 
 def examined(right=0.95, *, history=None, target=0.9, test=None, train=None, validation=None, curve="none"):
     gold = np.arange(600) % 3
-    validation = validation or answers(gold, right)
-    test = test or answers(gold, right, seed=1)
-    return Examination(
-        test=test,
-        validation=validation,
-        train=train or pa.table({"label_id": gold, "label": [NAMES[i] for i in gold]}),
+    return examination(
+        test or answers(gold, right, seed=1),
+        validation or answers(gold, right),
+        train or pa.table({"label_id": gold, "label": [NAMES[i] for i in gold]}),
         history=history or log_of(0.9, 0.93, 0.95),
-        model=Path("nowhere"),
-        inference=Inference(16),
         evaluation=EvaluationSection(target=target, learning_curve=LearningCurveSection(by=curve)),
         method=Lora(),
     )
@@ -74,26 +69,26 @@ def test_a_good_model_has_no_findings():
 
 
 def test_rows_learned_by_heart_and_rows_not_even_learned_are_told_apart():
-    (heart,) = findings_for_tuning(without_test(examined(0.8, history=log_of(0.7, 0.8, train=0.99))), None)
+    (heart,) = findings_for_tuning(examined(0.8, history=log_of(0.7, 0.8, train=0.99)).known, None)
     assert (heart.kind, heart.severity) == ("overfitting", "high")
     assert "0.990 on training rows, 0.800 on validation rows" in heart.evidence
     assert "method.dropout" in heart.fields and "raise method.dropout" in heart.remedy
-    (under,) = findings_for_tuning(without_test(examined(0.6, history=log_of(0.5, 0.6, train=0.62))), None)
+    (under,) = findings_for_tuning(examined(0.6, history=log_of(0.5, 0.6, train=0.62)).known, None)
     assert (under.kind, under.numbers) == ("underfitting", {"train": 0.62, "validation": 0.6})
-    assert findings_for_tuning(without_test(examined(0.95, history=log_of(0.9, 0.95, train=0.98))), None) == ()
+    assert findings_for_tuning(examined(0.95, history=log_of(0.9, 0.95, train=0.98)).known, None) == ()
 
 
 def test_a_loss_that_rises_is_divergence():
     rising = [{"step": n, "epoch": n / 20, "loss": 0.5 + n / 10} for n in range(1, 21)]
     rising.append({"step": 20, "epoch": 1.0, "eval_loss": 2.0, "eval_accuracy": 0.4})
-    (found,) = findings_for_tuning(without_test(examined(0.4, history=rising)), None)
+    (found,) = findings_for_tuning(examined(0.4, history=rising).known, None)
     assert (found.kind, found.severity) == ("divergence", "high")
     assert "training.learning_rate" in found.fields
 
 
 def test_the_remedy_names_only_fields_that_the_method_has():
-    given = replace(examined(0.8, history=log_of(0.7, 0.8, train=0.99)), method=None)
-    (found,) = findings_for_tuning(without_test(given), None)
+    known = replace(examined(0.8, history=log_of(0.7, 0.8, train=0.99)).known, method=None)
+    (found,) = findings_for_tuning(known, None)
     assert all(field.startswith("training.") for field in found.fields)
     assert "method." not in found.remedy
 
@@ -107,17 +102,17 @@ def test_labels_that_a_sure_model_contradicts_are_counted_as_cleanlab_counts_the
     outputs = answered.outputs.astype(float) / answered.outputs.sum(axis=1, keepdims=True)
     outputs += np.random.default_rng(4).uniform(0, 0.02, outputs.shape)
     noisy = classified(NAMES, given, outputs / outputs.sum(axis=1, keepdims=True))
-    share = noise(without_test(examined(validation=noisy)))
+    share = noise(examined(validation=noisy).known)
     issues = find_label_issues(given, outputs / outputs.sum(axis=1, keepdims=True), filter_by="confident_learning")
     planted = float((given != gold).mean())
     assert share == pytest.approx(planted, abs=0.03)
     assert share == pytest.approx(issues.mean(), abs=0.02)
-    found = findings_for_tuning(without_test(examined(validation=noisy, target=0.8)), None)
+    found = findings_for_tuning(examined(validation=noisy, target=0.8).known, None)
     assert kinds(found) == ["noisy labels"] and "training.label_smoothing" in found[0].fields
 
 
 def test_an_unsure_model_contradicts_nobody():
-    assert noise(without_test(examined(validation=answers(np.arange(600) % 3, 0.6, sure=0.5)))) is None
+    assert noise(examined(validation=answers(np.arange(600) % 3, 0.6, sure=0.5)).known) is None
 
 
 def test_a_rare_label_that_is_missed_is_named_and_a_rare_one_that_is_found_is_not():
@@ -126,17 +121,17 @@ def test_a_rare_label_that_is_missed_is_named_and_a_rare_one_that_is_found_is_no
     missing = np.where(gold == 2, 0, gold)
     outputs = np.eye(3)[missing] * 0.4 + 0.2
     (found,) = findings_for_tuning(
-        without_test(examined(train=train, validation=classified(NAMES, gold, outputs), target=0.5)), None
+        examined(train=train, validation=classified(NAMES, gold, outputs), target=0.5).known, None
     )
     assert found.kind == "label imbalance" and "data.balance" in found.fields
     assert "c (3.3% of the training rows, recall 0.000)" in found.evidence
     right = classified(NAMES, gold, np.eye(3)[gold] * 0.4 + 0.2)
-    assert findings_for_tuning(without_test(examined(train=train, validation=right, target=0.5)), None) == ()
+    assert findings_for_tuning(examined(train=train, validation=right, target=0.5).known, None) == ()
 
 
 def test_confused_labels_are_named_with_their_rows():
     counts = np.array([[80, 20, 0], [1, 99, 0], [4, 0, 6]])
-    assert confused(counts) == [(0, 1, 20, 100)]
+    assert confused(counts, NAMES) == [ConfusedPair("a", "b", 20, of=100)]
     gold = np.repeat([0, 1, 2], 200)
     found = np.where((gold == 0) & (np.arange(600) % 4 == 0), 2, gold)
     test = classified(NAMES, gold, np.eye(3)[found] * 0.4 + 0.2)
@@ -152,7 +147,7 @@ def test_a_validation_score_above_the_test_interval_is_said_to_be_lucky():
 def test_what_goes_to_tuning_is_the_same_whatever_the_test_rows_are():
     given = examined(0.8, history=log_of(0.7, 0.8, train=0.99))
     gold = np.random.default_rng(9).integers(0, 3, 500)
-    other = replace(given, test=answers(gold, 0.2), asked={"x": given.test.predictions})
+    other = replace(given, test=answers(gold, 0.2), changed=given.test.predictions)
     found, changed = examine(given), examine(other)
     assert found.for_tuning == changed.for_tuning
     assert found.on_test != changed.on_test
@@ -173,14 +168,7 @@ def test_tuning_reads_a_file_of_its_own_that_has_no_test_score(tmp_path):
 def test_other_tasks_are_diagnosed_by_what_they_have(made):
     sample = made()
     history = log_of(0.9, 0.95)
-    metric = sample.task.metrics(sample.label_kind)[0]
-    given = replace(
-        examined(history=history),
-        test=sample,
-        validation=sample,
-        evaluation=EvaluationSection(metric=metric, target=0.1, learning_curve=LearningCurveSection(by="none")),
-    )
-    assert examine(given).curve is None
+    assert examine(examination(sample, history=history)).curve is None
 
 
 # --- the learning curve
@@ -242,7 +230,7 @@ def probed(error, rows=800, validation=4000, target=0.9):
     ids = np.arange(rows) % 3
     train = pa.table({"label_id": ids, "label": [NAMES[i] for i in ids]})
     given = examined(train=train, validation=answered, curve="probe", target=target)
-    return replace(without_test(given), validation=replace(answered, task=Probe(answered.task, error)))
+    return replace(given.known, validation=replace(answered, task=Probe(answered.task, error)))
 
 
 def test_an_error_that_falls_with_more_rows_is_drawn_further_and_says_how_many_are_needed():
@@ -276,9 +264,11 @@ def test_a_curve_is_drawn_of_the_real_probe_and_never_of_test_rows(tiny_bert):
     train = pa.table({**columns, "augmentation": pa.array([None] * 256 + ["copied"] * 44, pa.string())})
     validation = answers(ids[:60], 0.9, names=names)
     validation = replace(validation, rows=validation.rows.set_column(1, "text", pa.array(words[:60])))
-    given = replace(examined(train=train, validation=validation, curve="probe"), model=tiny_bert)
-    curve = learning_curve(without_test(given))
+    given = examined(train=train, validation=validation, curve="probe")
+    given = replace(given, known=replace(given.known, model=tiny_bert))
+    curve = learning_curve(given.known)
     assert isinstance(curve, LearningCurve)
     assert curve.points[-1].rows == 256
-    assert curve == learning_curve(without_test(replace(given, test=answers(ids, 0.1, names=names))))
-    assert examine(replace(given, train=train.slice(0, 100))).no_curve == "a learning curve needs 128 training rows"
+    assert curve == learning_curve(replace(given, test=answers(ids, 0.1, names=names)).known)
+    few = replace(given, known=replace(given.known, train=train.slice(0, 100)))
+    assert examine(few).no_curve == "a learning curve needs 128 training rows"

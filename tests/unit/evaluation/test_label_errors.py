@@ -13,7 +13,8 @@ from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.suspect_labels import cross_validated, suspects
 from luthier.tasks.head import Head
 from luthier.tasks.task import Predictions
-from tests.unit.evaluation.classifiers import examination, planted, sampled, softmax, with_features
+from tests.unit.evaluation.classifiers import planted, sampled, softmax, with_features
+from tests.unit.evaluation.examinations import calibrated
 
 NAMES = ("a", "b", "c", "d")
 SINGLE = Head("sequence-classification", NAMES, "single_label_classification")
@@ -77,7 +78,7 @@ def test_each_row_is_judged_by_models_that_did_not_learn_it() -> None:
 
 def test_a_report_names_both_splits_by_the_rows_of_the_data() -> None:
     (test, wrong), made = answered_test(), planted(NAMES, 900)
-    found = examine(examination(test, test, made.table, features=with_features(made.table, made.features)))
+    found = examine(calibrated(test, test, made.table, features=with_features(made.table, made.features)))
     assert found is not None and not found.several and not found.unsearched
     by_split = {part.split: part for part in found.splits}
     assert [part.rows for part in found.splits] == [600, 900]
@@ -105,7 +106,7 @@ def test_copies_of_a_row_and_labels_too_rare_to_learn_are_left_out(monkeypatch: 
     kinds = pa.array(["swap" if row % 10 == 9 else None for row in range(400)], pa.string())
     rows = made.table.set_column(4, "label_id", pa.array(ids))
     rows = rows.set_column(3, "label", pa.array([NAMES[place] for place in ids])).set_column(5, "augmentation", kinds)
-    given = examination(test, test, rows, features=with_features(rows, made.features))
+    given = calibrated(test, test, rows, features=with_features(rows, made.features))
     part = examine(given).splits[1]
     assert (part.of, part.rows) == (360, 356)
     assert {each.given for each in part.suspects} <= set(NAMES[:3])
@@ -116,10 +117,10 @@ def test_copies_of_a_row_and_labels_too_rare_to_learn_are_left_out(monkeypatch: 
 def test_a_split_that_cannot_be_searched_is_named_with_the_reason() -> None:
     test, _ = answered_test(100)
     one = planted(("a",), 100, share=0.0)
-    found = examine(examination(test, test, one.table, features=with_features(one.table, one.features)))
+    found = examine(calibrated(test, test, one.table, features=with_features(one.table, one.features)))
     assert [part.split for part in found.splits] == ["test"]
     assert "too few rows" in found.unsearched["train"]
     few, _ = answered_test(10)
-    assert examine(examination(few, few)).unsearched == {"test": "too few rows to search for wrong labels"}
+    assert examine(calibrated(few, few)).unsearched == {"test": "too few rows to search for wrong labels"}
     with pytest.raises(LuthierError, match="one label"):
         suspects(np.zeros(50, dtype=int), np.tile([0.9, 0.1], (50, 1)))

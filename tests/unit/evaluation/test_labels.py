@@ -8,10 +8,11 @@ from luthier.evaluation.labels import ConfusedPair, confused_pairs, confusion
 def test_pairs_are_ranked_by_rows_with_their_share_of_the_true_label() -> None:
     counts = [[8, 2, 0], [1, 7, 2], [0, 0, 5]]
     assert confused_pairs(counts, ("a", "b", "c")) == (
-        ConfusedPair("a", "b", 2, 0.2),
-        ConfusedPair("b", "c", 2, 0.2),
-        ConfusedPair("b", "a", 1, 0.1),
+        ConfusedPair("a", "b", 2, of=10),
+        ConfusedPair("b", "c", 2, of=10),
+        ConfusedPair("b", "a", 1, of=10),
     )
+    assert ConfusedPair("a", "b", 2, of=10).share == 0.2
 
 
 def test_nothing_confused_and_labels_without_rows_have_no_pairs() -> None:

@@ -8,7 +8,7 @@ from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.test_reads import Reading, TestReads
 from luthier.evaluation.wording import reads_sentence
-from tests.unit.evaluation.examined import examination_of
+from tests.unit.evaluation.examinations import examination
 
 Rows = Callable[..., Evaluated]
 Make = Callable[..., EvaluationReport]
@@ -43,7 +43,7 @@ def test_the_page_says_how_often_the_split_was_read(test_rows: Rows, make_report
 @pytest.fixture
 def examined(test_rows: Rows) -> Callable[..., seeds.SeedSpread | None]:
     def examine(*earlier: Reading) -> seeds.SeedSpread | None:
-        return seeds.examine(examination_of(test_rows(("no", "yes")), reads=TestReads((*earlier, NOW))))
+        return seeds.examine(examination(test_rows(("no", "yes")), reads=TestReads((*earlier, NOW))))
 
     return examine
 

@@ -16,7 +16,8 @@ from luthier.evaluation.reliability_diagram import reliability_diagram
 from luthier.evaluation.report import EvaluationReport
 from luthier.recipe.gate_section import GateSection
 from tests.unit.evaluation.answered import SAMPLES
-from tests.unit.evaluation.classifiers import TOO_SURE, examination, sampled, softmax
+from tests.unit.evaluation.classifiers import TOO_SURE, sampled, softmax
+from tests.unit.evaluation.examinations import calibrated
 
 NAMES = ("a", "b", "c")
 
@@ -104,7 +105,7 @@ def test_the_interval_holds_what_is_true_and_nothing_where_nothing_is_wrong() ->
 @pytest.mark.parametrize("several", [False, True])
 def test_the_temperature_mends_what_the_model_claims(several: bool) -> None:
     found = examine(
-        examination(*(sampled(NAMES, 800, several=several, seed=seed) for seed in (1, 2))),
+        calibrated(*(sampled(NAMES, 800, several=several, seed=seed) for seed in (1, 2))),
     )
     assert found is not None and found.raw is not None
     assert found.fitted_rows == 800
@@ -117,7 +118,7 @@ def test_the_temperature_mends_what_the_model_claims(several: bool) -> None:
 
 
 def test_with_few_validation_rows_there_is_nothing_before() -> None:
-    found = examine(examination(sampled(NAMES, 100, several=False, seed=1), sampled(NAMES, 20, several=False, seed=2)))
+    found = examine(calibrated(sampled(NAMES, 100, several=False, seed=1), sampled(NAMES, 20, several=False, seed=2)))
     assert found is not None
     assert (found.raw, found.fitted_rows, found.temperature) == (None, 0, 1.0)
 
@@ -125,8 +126,8 @@ def test_with_few_validation_rows_there_is_nothing_before() -> None:
 @pytest.mark.parametrize("name", ["regression", "tags", "questions", "generations"])
 def test_other_tasks_have_none(name: str) -> None:
     test = SAMPLES[name]()
-    assert examine(examination(test, test)) is None
-    assert {"curves", "reliability", "thresholds", "label_errors"}.isdisjoint(examined(examination(test, test)).found())
+    assert examine(calibrated(test, test)) is None
+    assert {"curves", "reliability", "thresholds", "label_errors"}.isdisjoint(examined(calibrated(test, test)).found())
 
 
 def test_the_diagram_draws_the_same_bytes_each_time() -> None:
@@ -137,7 +138,7 @@ def test_the_diagram_draws_the_same_bytes_each_time() -> None:
 
 @pytest.mark.parametrize(("limit", "passed"), [(0.01, False), (0.5, True)])
 def test_the_gate_holds_the_served_error_against_its_limit(limit: float, passed: bool, make_report) -> None:
-    given = examination(*(sampled(NAMES, 300, several=False, seed=seed) for seed in (1, 2)))
+    given = calibrated(*(sampled(NAMES, 300, several=False, seed=seed) for seed in (1, 2)))
     aspects = examined(given)
     report = make_report(given.test, target=0.1, aspects=aspects, gate=GateSection(calibration_error=limit))
     (found,) = (condition for condition in report.gate if condition.name == "calibration")

@@ -1,17 +1,21 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from luthier.errors import LuthierError
-from luthier.evaluation.assessment import answers_table
+from luthier.evaluation.answers_file import answers_table, can_be_read, read_answers, write_answers
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.report import EvaluationReport, read_report, report_json, write_report
+from luthier.evaluation.scores import defined_points
 from luthier.tasks.task import Predictions
 from tests.unit.evaluation.answered import SAMPLES
 
@@ -129,6 +133,20 @@ def test_predictions_of_every_task_make_a_table(sample: Evaluated) -> None:
     assert ("probabilities" in table.column_names) == (sample.label_kind == "single")
 
 
+def test_answers_that_are_read_back_have_the_same_scores(sample: Evaluated, tmp_path: Path) -> None:
+    assert not can_be_read(tmp_path)
+    write_answers(sample, tmp_path)
+    assert can_be_read(tmp_path)
+    found = read_answers(tmp_path)
+    assert (found.head, found.label_kind, found.task.name) == (sample.head, sample.label_kind, sample.task.name)
+    metrics = sample.task.metrics(sample.label_kind)
+    assert defined_points(metrics, found.compared) == pytest.approx(defined_points(metrics, sample.compared))
+    # Answers of before they said what they are answers of.
+    table = pq.read_table(tmp_path / "predictions.parquet").replace_schema_metadata(None)
+    pq.write_table(table, tmp_path / "predictions.parquet")
+    assert not can_be_read(tmp_path)
+
+
 def test_every_task_has_a_report_that_reads_back_equal(
     sample: Evaluated, make_report: Make, history: History, tmp_path: Path
 ) -> None:
@@ -176,3 +194,12 @@ def test_the_short_json_has_exactly_the_promised_keys(test_rows: Rows, make_repo
     assert set(short["metrics"]["accuracy"]) == set(short["baselines"]["majority"]) == {"value", "low", "high"}
     assert set(short["rows"]) == {"train", "validation", "test", "rejected"}
     assert json.loads(json.dumps(short, allow_nan=False)) == short
+
+
+def test_reports_are_read_and_compared_without_the_libraries_that_made_them() -> None:
+    """They take seconds to import, and `luthier report` prints in one or two."""
+    heavy = ["torch", "transformers", "peft", "sklearn", "cleanlab"]
+    modules = "luthier.evaluation.report, luthier.evaluation.versus_page"
+    script = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from luthier.data.clean_table import TARGETS
-from luthier.evaluation.aspects import Aspects, changed_rows
+from luthier.evaluation.aspects import Aspects
 from luthier.evaluation.aspects.robustness import Robustness, examine
 from luthier.evaluation.changed_copies import MOST_ROWS, MOST_WRITTEN, changed_copies, copied_rows
 from luthier.evaluation.evaluated import Evaluated
@@ -23,7 +23,7 @@ from luthier.tasks.task import Inference, Predictions
 from luthier.tasks.text_generation import TextGeneration
 from tests.tiny_models import write_tiny_model
 from tests.unit.evaluation.answered import SAMPLES, classified
-from tests.unit.evaluation.examined import examination_of
+from tests.unit.evaluation.examinations import examination
 
 TEXTS = st.text(max_size=80)
 
@@ -73,14 +73,14 @@ def rows_of(rows: int = 600, words: int = 8) -> Evaluated:
     return replace(test, rows=test.rows.set_column(1, "text", pa.array(texts)))
 
 
-def asked(test: Evaluated, answer: Callable[[str, str], str]) -> dict[str, Predictions]:
+def asked(test: Evaluated, answer: Callable[[str, str], str]) -> Predictions:
     """What a model that ``answer`` stands for (of text and label) says to the changed rows."""
-    rows = copied_rows(test.rows, test.task, test.head)
+    rows = copied_rows(test.rows, test.head)
     assert rows is not None
     answers = [answer(row["text"], row["label"]) for row in rows.to_pylist()]
     names = test.head.labels
     evidence = [np.where(np.array(names) == each, 0.9, 0.1).astype(np.float32) for each in answers]
-    return {"robustness": Predictions(answers, evidence)}
+    return Predictions(answers, evidence)
 
 
 def flip(label: str) -> str:
@@ -90,7 +90,7 @@ def flip(label: str) -> str:
 def test_a_model_that_upper_case_confuses_is_found_out() -> None:
     test = rows_of()
     answers = asked(test, lambda text, label: flip(label) if text.isupper() and len(text) % 3 == 0 else label)
-    found = examine(examination_of(test, asked=answers))
+    found = examine(examination(test, changed=answers))
     assert found is not None
     changes = {change.name: change for change in found.changes}
     assert list(changes) == list(NOISES)
@@ -106,7 +106,7 @@ def test_a_model_that_upper_case_confuses_is_found_out() -> None:
 
 def test_a_model_that_nothing_confuses_is_said_to_be_steady() -> None:
     test = rows_of(rows=60)
-    found = examine(examination_of(test, asked=asked(test, lambda text, label: label)))
+    found = examine(examination(test, changed=asked(test, lambda text, label: label)))
     assert found is not None
     assert found.sentence == "No change of the texts makes accuracy worse by more than chance."
     assert {change.flipped for change in found.changes} == {0}
@@ -114,7 +114,7 @@ def test_a_model_that_nothing_confuses_is_said_to_be_steady() -> None:
 
 
 def test_nothing_is_said_where_the_model_was_not_asked() -> None:
-    assert examine(examination_of(rows_of(rows=40))) is None
+    assert examine(examination(rows_of(rows=40))) is None
 
 
 def test_the_rows_that_are_asked_are_bounded_and_follow_from_their_texts() -> None:
@@ -174,14 +174,14 @@ def test_every_task_compares_its_answers(kind: str) -> None:
     places = np.concatenate([np.flatnonzero(copies.inside) for copies in every])
     same = test.predictions
     answers = Predictions([same.answers[row] for row in places], [same.evidence[row] for row in places])
-    found = examine(examination_of(test, metric=METRICS[kind], asked={"robustness": answers}))
+    found = examine(examination(test, metric=METRICS[kind], changed=answers))
     assert found is not None
     assert {change.flipped for change in found.changes} == {None if kind == "regression" else 0}
     steady = [change for change in found.changes if kind != "questions"]
     assert all(change.gain.value == 0 for change in steady)
     # The next row's answer: nearly all are others.
     moved = Predictions(answers.answers[::-1], answers.evidence[::-1])
-    assert examine(examination_of(test, metric=METRICS[kind], asked={"robustness": moved})) is not None
+    assert examine(examination(test, metric=METRICS[kind], changed=moved)) is not None
 
 
 def test_of_texts_that_a_model_writes_the_likelihood_is_compared_and_none_is_generated(
@@ -199,10 +199,11 @@ def test_of_texts_that_a_model_writes_the_likelihood_is_compared_and_none_is_gen
     model, tokenizer = load_model(base, head, dtype=torch.float32, attention="sdpa"), load_tokenizer(base)
     how = Inference(max_length=32, generated_rows=0)
     test = Evaluated(task, head, "text", rows, task.predict(model, tokenizer, rows, head, how))
-    (changed,) = changed_rows(rows, task, head).values()
+    changed = copied_rows(rows, head)
+    assert changed is not None
     answers = task.predict(model, tokenizer, changed, head, how)
     assert set(answers.answers) == {None}
-    found = examine(examination_of(test, metric="rouge_l", asked={"robustness": answers}))
+    found = examine(examination(test, metric="rouge_l", changed=answers))
     assert found is not None
     assert found.metric == "perplexity"
     assert {change.flipped for change in found.changes} == {None}
@@ -217,7 +218,7 @@ def test_the_page_shows_what_flipped_and_escapes_it(
     test = rows_of(rows=60)
     texts = [f"{hostile} {row}" for row in range(60)]
     test = replace(test, rows=test.rows.set_column(1, "text", pa.array(texts)))
-    found = examine(examination_of(test, asked=asked(test, lambda text, label: flip(label))))
+    found = examine(examination(test, changed=asked(test, lambda text, label: flip(label))))
     page = render_page(make_report(test, aspects=Aspects(robustness=found)), history)
     assert "100.0&nbsp;%" in page
     assert "<script" not in page.lower()

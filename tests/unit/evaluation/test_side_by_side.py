@@ -114,7 +114,7 @@ def test_texts_from_data_stay_texts_and_the_report_is_read_back(
     given = make(hostile)
     aspects = examined(given)
     assert not aspects.impossible
-    report = make_report(given.test, metric=given.evaluation.metric, aspects=aspects)
+    report = make_report(given.test, metric=given.known.evaluation.metric, aspects=aspects)
     page = Page(render_page(report, history))
     assert not page.tags & {"script", "img", "iframe", "object", "embed", "base", "link"}
     assert all(value.startswith("#") for name, value in page.attributes if name == "href")

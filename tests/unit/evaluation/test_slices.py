@@ -14,7 +14,7 @@ from luthier.evaluation.aspects.slices import Slices, answered, examine
 from luthier.evaluation.evaluated import Evaluated
 from luthier.recipe.gate_section import GateSection
 from tests.unit.evaluation.answered import SAMPLES, classified
-from tests.unit.evaluation.examined import examination_of
+from tests.unit.evaluation.examinations import examination
 
 
 def rows_of(
@@ -39,7 +39,7 @@ def rows_of(
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1_macro", "mcc", "roc_auc"])
 def test_a_slice_that_a_model_is_bad_on_is_named(metric: str) -> None:
-    found = examine(examination_of(rows_of(bad=0.4), metric=metric))
+    found = examine(examination(rows_of(bad=0.4), metric=metric))
     assert found is not None
     assert found.worst is not None
     assert (found.worst.by, found.worst.name) == ("column topic", "bad")
@@ -50,7 +50,7 @@ def test_a_slice_that_a_model_is_bad_on_is_named(metric: str) -> None:
 
 def test_of_rows_that_are_all_alike_no_slice_is_named_more_often_than_stated() -> None:
     seeds, rate = 150, 0.2
-    reports = [examine(examination_of(rows_of(seed=seed), confidence=1 - rate)) for seed in range(seeds)]
+    reports = [examine(examination(rows_of(seed=seed), confidence=1 - rate)) for seed in range(seeds)]
     named = sum(report.worst is not None for report in reports if report)
     assert stats.binomtest(named, seeds, rate, alternative="greater").pvalue > 0.01
     # Nor is the correction so great that nothing could be named.
@@ -60,13 +60,13 @@ def test_of_rows_that_are_all_alike_no_slice_is_named_more_often_than_stated() -
 def test_rates_hold_for_a_metric_of_all_rows_together() -> None:
     seeds, rate = 25, 0.2
     test = [rows_of(seed=seed, rows=150, topics=3) for seed in range(seeds)]
-    reports = [examine(examination_of(each, metric="f1_macro", confidence=1 - rate)) for each in test]
+    reports = [examine(examination(each, metric="f1_macro", confidence=1 - rate)) for each in test]
     named = sum(report.worst is not None for report in reports if report)
     assert stats.binomtest(named, seeds, rate, alternative="greater").pvalue > 0.01
 
 
 def test_few_rows_are_shown_and_not_judged() -> None:
-    found = examine(examination_of(rows_of(rows=60, bad=0.0)))
+    found = examine(examination(rows_of(rows=60, bad=0.0)))
     assert found is not None
     few = [each for each in found.slices if each.by == "column topic" and each.rows < 20]
     assert few
@@ -78,7 +78,7 @@ def test_nearly_all_rows_are_no_slice_to_judge() -> None:
     test = rows_of(rows=100)
     values = [json.dumps({"kind": "rare" if row < 5 else "usual"}) for row in range(100)]
     rows = test.rows.set_column(test.rows.column_names.index("slices"), "slices", pa.array(values))
-    found = examine(examination_of(replace(test, rows=rows)))
+    found = examine(examination(replace(test, rows=rows)))
     assert found is not None
     reasons = {each.name: each.unjudged for each in found.slices if each.by == "column kind"}
     assert reasons == {"usual": "fewer than 20 other rows", "rare": "fewer than 20 rows"}
@@ -86,7 +86,7 @@ def test_nearly_all_rows_are_no_slice_to_judge() -> None:
 
 def test_the_slice_of_a_label_is_its_recall() -> None:
     test = rows_of()
-    found = examine(examination_of(test, metric="f1_macro"))
+    found = examine(examination(test, metric="f1_macro"))
     assert found is not None
     gold, predicted = test.compared("accuracy")
     for label, name in enumerate(("no", "yes")):
@@ -112,7 +112,7 @@ def test_every_task_has_slices_that_survive_json(kind: str) -> None:
     given = SAMPLES[kind]()
     column = [json.dumps({"half": "one" if row % 2 else "two"}) for row in range(len(given.rows))]
     given = replace(given, rows=given.rows.append_column("slices", pa.array(column)))
-    found = examine(examination_of(given, metric=METRICS[kind]))
+    found = examine(examination(given, metric=METRICS[kind]))
     assert found is not None
     assert TypeAdapter(Slices).validate_json(json.dumps(asdict(found), allow_nan=False)) == found
 
@@ -130,7 +130,7 @@ def gate_of(make_report: Callable[..., Any], slices: Slices | None, least: float
 
 
 def test_the_gate_names_the_slices_that_miss_it(make_report: Callable[..., Any]) -> None:
-    slices = examine(examination_of(rows_of(bad=0.4)))
+    slices = examine(examination(rows_of(bad=0.4)))
     report, condition = gate_of(make_report, slices, 0.6)
     assert (report.verdict, condition.passed) == ("short", False)
     assert "column topic, bad (0." in condition.reason
@@ -145,7 +145,7 @@ def test_the_gate_fails_where_slices_could_not_be_scored(make_report: Callable[.
 
 
 def test_slices_that_another_metric_measures_are_not_held_to_the_gate(make_report: Callable[..., Any]) -> None:
-    slices = examine(examination_of(rows_of(bad=0.4), metric="f1_macro"))
+    slices = examine(examination(rows_of(bad=0.4), metric="f1_macro"))
     report = make_report(
         rows_of(bad=0.4), metric="f1_macro", target=0.1, gate=GateSection(slice=0.99), aspects=Aspects(slices=slices)
     )
@@ -155,7 +155,7 @@ def test_slices_that_another_metric_measures_are_not_held_to_the_gate(make_repor
 
 def test_at_most_twenty_are_shown_and_the_worst_is_among_them() -> None:
     test = rows_of(rows=2000, bad=0.4, topics=25)
-    found = examine(examination_of(test))
+    found = examine(examination(test))
     assert found is not None
     assert len(found.slices) > len(found.shown) == 20
     assert found.worst in found.shown
@@ -170,7 +170,7 @@ def test_the_page_names_the_worst_slice_and_escapes_what_data_says(
     values = [json.dumps({hostile: hostile if "bad" in said else "other"}) for said in test.rows["slices"].to_pylist()]
     rows = test.rows.set_column(test.rows.column_names.index("slices"), "slices", pa.array(values))
     test = replace(test, rows=rows)
-    page = render_page(make_report(test, aspects=examined(examination_of(test))), history)
+    page = render_page(make_report(test, aspects=examined(examination(test))), history)
     assert "Worst slice: column" in page
     assert "<script" not in page
     assert "<img" not in page
@@ -178,9 +178,8 @@ def test_the_page_names_the_worst_slice_and_escapes_what_data_says(
 
 def test_the_markdown_says_the_same_and_escapes_it(hostile: str) -> None:
     from luthier.evaluation.aspects.robustness import examine as robustness
-    from luthier.evaluation.page import ASPECTS, page_environment
-    from luthier.evaluation.wording import metric_name
-    from luthier.packaging.model_card import escaped
+    from luthier.evaluation.markdown import markdown_environment
+    from luthier.evaluation.markdown_text import md
     from tests.unit.evaluation.test_robustness import asked, flip
 
     test = rows_of(bad=0.3)
@@ -188,15 +187,13 @@ def test_the_markdown_says_the_same_and_escapes_it(hostile: str) -> None:
     rows = test.rows.set_column(test.rows.column_names.index("slices"), "slices", pa.array(values))
     test = replace(test, rows=rows)
     found = {
-        "slices": examine(examination_of(test)),
-        "robustness": robustness(examination_of(test, asked=asked(test, lambda text, label: flip(label)))),
+        "slices": examine(examination(test)),
+        "robustness": robustness(examination(test, changed=asked(test, lambda text, label: flip(label)))),
     }
-    environment = page_environment(ASPECTS).overlay(autoescape=False)
-    environment.filters.update(metric_name=metric_name, md=escaped)
     for name, aspect in found.items():
-        text = environment.get_template(f"{name}.md.j2").render(found=aspect)
+        text = markdown_environment().get_template(f"{name}.md.j2").render(found=aspect)
         assert aspect is not None
-        assert escaped(aspect.sentence) in text
+        assert md(aspect.sentence) in text
         assert "<script" not in text
         lines = [line for line in text.splitlines() if line.startswith("|")]
         assert lines[1].startswith("|---")

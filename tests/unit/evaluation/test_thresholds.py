@@ -3,21 +3,22 @@ import pytest
 from sklearn.metrics import f1_score
 
 from luthier.evaluation.aspects.thresholds import MOST_LISTED, examine
-from tests.unit.evaluation.classifiers import examination, sampled
+from tests.unit.evaluation.classifiers import sampled
+from tests.unit.evaluation.examinations import calibrated
 
 NAMES = ("warm", "old", "rare")
 
 
 def test_each_label_has_its_f1_at_its_threshold_and_at_a_half() -> None:
     test, validation = (sampled(NAMES, 400, several=True, seed=seed) for seed in (1, 2))
-    given = examination(test, validation)
+    given = calibrated(test, validation)
     found = examine(given)
     assert found is not None and (found.among, found.chosen) == (3, 3)
     assert tuple(label.label for label in found.labels) == NAMES
     for place, label in enumerate(found.labels):
         assert label.threshold == given.calibration.thresholds[place]
         for part, own, half in (
-            (given.validation, label.validation_f1, label.validation_f1_at_half),
+            (given.known.validation, label.validation_f1, label.validation_f1_at_half),
             (given.test, label.test_f1, label.test_f1_at_half),
         ):
             gold, outputs = np.asarray(part.compared("accuracy")[0])[:, place], part.outputs[:, place]
@@ -35,7 +36,7 @@ def test_each_label_has_its_f1_at_its_threshold_and_at_a_half() -> None:
 
 def test_of_many_labels_those_farthest_from_a_half_are_listed_in_their_order() -> None:
     names = tuple(f"label {number:02}" for number in range(25))
-    found = examine(examination(*(sampled(names, 200, several=True, seed=seed) for seed in (1, 2))))
+    found = examine(calibrated(*(sampled(names, 200, several=True, seed=seed) for seed in (1, 2))))
     assert found is not None and (found.among, len(found.labels)) == (25, MOST_LISTED)
     assert [label.label for label in found.labels] == sorted(label.label for label in found.labels)
     assert all(label.chosen for label in found.labels)
@@ -43,6 +44,6 @@ def test_of_many_labels_those_farthest_from_a_half_are_listed_in_their_order() -
 
 def test_one_label_a_row_or_few_rows_have_no_thresholds() -> None:
     single = sampled(NAMES, 100, several=False, seed=1)
-    assert examine(examination(single, single)) is None
+    assert examine(calibrated(single, single)) is None
     test = sampled(NAMES, 100, several=True, seed=1)
-    assert examine(examination(test, sampled(NAMES, 20, several=True, seed=2))) is None
+    assert examine(calibrated(test, sampled(NAMES, 20, several=True, seed=2))) is None

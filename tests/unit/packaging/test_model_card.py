@@ -9,11 +9,14 @@ from huggingface_hub import ModelCard
 
 from luthier.evaluation.aspects import examined
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.report import EvaluationReport, evaluate
+from luthier.evaluation.evaluating import evaluate
+from luthier.evaluation.report import EvaluationReport
 from luthier.methods import METHODS as KNOWN_METHODS
 from luthier.packaging.model_card import METHODS, card_summary, escaped, model_card
+from luthier.recipe.schema import EvaluationSection
 from tests.unit.evaluation.answered import SAMPLES, classified
-from tests.unit.evaluation.classifiers import examination, sampled
+from tests.unit.evaluation.classifiers import sampled
+from tests.unit.evaluation.examinations import calibrated
 
 HOSTILE = '<script>alert("x")</script> | `code` *bold* [link](javascript:alert(1))\n# heading\n---\nlicense: stolen'
 RECIPE: dict[str, Any] = {
@@ -35,9 +38,8 @@ def report_on(names: tuple[str, str] = ("no", "yes")) -> EvaluationReport:
 def report_of(test: Evaluated, metric: str, target: float = 0.5) -> EvaluationReport:
     return evaluate(
         test,
+        EvaluationSection(metric=metric, target=target),
         recipe="reviews",
-        metric=metric,
-        target=target,
         rows={"train": 1000, "validation": 200, "test": len(test.rows), "rejected": 3},
         trainable_parameters=12345,
         digests={"data": "ab" * 32},
@@ -163,7 +165,7 @@ def test_every_method_has_a_name() -> None:
 
 def card_of(*, several: bool, validated: int, examine: bool = True) -> str:
     rows, validation = (sampled(("a", "b"), n, several=several, seed=seed) for n, seed in ((300, 1), (validated, 2)))
-    given = examination(rows, validation)
+    given = calibrated(rows, validation)
     report = replace(report_of(given.test, "f1_micro"), calibration=given.calibration)
     report = replace(report, aspects=examined(given)) if examine else report
     return model_card(report, model="m", recipe=RECIPE, base={})

@@ -4,13 +4,22 @@ import pytest
 import torch
 
 from luthier.tasks import TASKS
-from luthier.tasks.batches import MULTIPLE, padded_length
+from luthier.tasks.batches import MULTIPLE, padded_length, without_repeats
 from luthier.tasks.head import Head
 from tests.tiny_models import byte_tokenizer, word_piece_tokenizer
 
 
 def test_lengths_are_rounded_up():
     assert [padded_length(tokens) for tokens in (1, 8, 9, 127, 128)] == [8, 8, 16, 128, 128]
+
+
+def test_rows_that_read_alike_are_there_once_and_each_row_finds_its_own():
+    inputs = {"input_ids": [[5, 6], [7], [5, 6], [7], [5, 6]], "token_type_ids": [[0, 0], [0], [0, 1], [0], [0, 0]]}
+    once, which = without_repeats(inputs)
+    assert once == {"input_ids": [[5, 6], [7], [5, 6]], "token_type_ids": [[0, 0], [0], [0, 1]]}
+    assert which == [0, 1, 2, 1, 0]
+    assert {name: [values[place] for place in which] for name, values in once.items()} == inputs
+    assert without_repeats({"input_ids": []}) == ({"input_ids": []}, [])
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 8, 9, 30])

@@ -1,4 +1,4 @@
-"""What is known of a model without its test rows: all that a finding for tuning may rest on."""
+"""What is known of a model without its test rows: all that tuning, or a finding for it, may rest on."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.examination import Examination
-from luthier.evaluation.plots import History
 from luthier.evaluation.scores import point
 from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.metric import METRICS, Metric
 from luthier.tasks.task import Inference
+from luthier.training.history import History
 
 if TYPE_CHECKING:
     from luthier.models.features import RememberedFeatures
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Known:
-    """Training and validation rows, the tuned model's answers to the latter, and the training's log.
+    """Training and validation rows, the tuned model's answers to the latter, as served, and the training's log.
 
-    It has no field for test rows, so that nothing made of it can depend on one. ``method`` is how the model was tuned.
+    It has no field for test rows, so that nothing made of it can depend on one. ``model`` is the folder of the untuned
+    model, ``method`` how it was tuned, ``features`` are those that the untuned one gives to texts.
     """
 
     validation: Evaluated
@@ -50,20 +51,15 @@ class Known:
         """Whether the validation score does."""
         return self.metric.reaches(self.score, self.evaluation.target)
 
+    @cached_property
+    def own_rows(self) -> pa.Table:
+        """Training rows that came from the data. A copy that augmentation made is no further row, and would vouch for
+        the label of its original.
+        """
+        if "augmentation" not in self.train.column_names:
+            return self.train
+        return self.train.filter(pc.is_null(self.train["augmentation"]))
+
     def has(self, field: str) -> bool:
         """Whether the method has a field of this name."""
         return self.method is not None and hasattr(self.method, field)
-
-
-def without_test(given: Examination) -> Known:
-    """The part of an examination that tuning may learn from."""
-    return Known(
-        validation=given.validation,
-        train=given.train,
-        history=given.history,
-        model=given.model,
-        inference=given.inference,
-        evaluation=given.evaluation,
-        method=given.method,
-        features=given.features,
-    )

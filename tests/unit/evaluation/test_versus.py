@@ -1,0 +1,77 @@
+"""Two reports of the same rows, of every task: paired metrics, and the rows that each answers better."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from luthier.errors import LuthierError
+from luthier.evaluation.answers_file import write_answers
+from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.report import EvaluationReport
+from luthier.evaluation.versus import Side, versus
+from luthier.evaluation.versus_page import render_versus
+from tests.html_page import Page
+from tests.unit.evaluation.answered import multi_label, regression, tags
+
+Make = Callable[..., EvaluationReport]
+Sides = Callable[..., list[Side]]
+
+
+@pytest.fixture
+def sides(make_report: Make, tmp_path: Path) -> Sides:
+    """Reports of what was answered, as evaluations leave them."""
+
+    def made(*tests: Evaluated) -> list[Side]:
+        found = []
+        for name, test in zip(("new", "old"), tests, strict=True):
+            folder = tmp_path / name
+            folder.mkdir()
+            write_answers(test, folder)
+            metric = test.task.metrics(test.label_kind)[0]
+            report = make_report(test, metric=metric, digests={"cleaned_splits": "ab" * 32})
+            found.append(Side(name, report, folder, {"training.epochs": len(found)}))
+        return found
+
+    return made
+
+
+def spoiled(test: Evaluated) -> Evaluated:
+    """The first row, which is answered well, has the answer of the next row that has another."""
+    answers, evidence = list(test.predictions.answers), list(test.predictions.evidence)
+    other = next(row for row, answer in enumerate(answers) if answer != answers[0])
+    answers[0], evidence[0] = answers[other], evidence[other]
+    return replace(test, predictions=replace(test.predictions, answers=answers, evidence=evidence))
+
+
+def test_a_spoiled_row_is_gained_and_shown_as_people_read_it(sample: Evaluated, sides: Sides) -> None:
+    found = versus(*sides(sample, spoiled(sample)))
+    assert found.unpaired is None and found.settings == (("training.epochs", "0", "1"),)
+    assert found.counts == (1, 0)
+    (row,) = found.gained
+    assert row.first != row.second
+    assert not {"{", "["} & set(row.expected + row.first + row.second)
+    text = Page(render_versus(found)).text
+    assert found.sentence in text and row.first in text and "Better by new" in text
+
+
+def test_the_same_answers_are_neither_better_nor_worse(sample: Evaluated, sides: Sides) -> None:
+    found = versus(*sides(sample, sample))
+    assert found.counts == (0, 0) and found.gained == found.lost == ()
+    assert "not surely other than" in found.sentence
+
+
+def test_other_rows_and_unknown_answers_are_not_paired(sides: Sides) -> None:
+    one, other = sides(tags(), tags())
+    moved = replace(other, report=replace(other.report, digests={"cleaned_splits": "cd" * 32}))
+    assert "test rows differ" in str(versus(one, moved).unpaired)
+    assert all(each.paired is None and each.said_gain == "" for each in versus(one, moved).metrics)
+    (other.folder / "predictions.parquet").unlink()
+    assert "older than comparisons" in str(versus(one, other).unpaired)
+
+
+@pytest.mark.parametrize("second", [tags, regression])
+def test_what_has_no_metric_in_common_is_refused(second: Callable[[], Evaluated], sides: Sides) -> None:
+    with pytest.raises(LuthierError, match="different tasks"):
+        versus(*sides(multi_label(), second()))

@@ -348,7 +348,7 @@ def serve(
         batch_rows=batch_rows,
     )
     resolved = _book().get(recipe)
-    code = serve_model(
+    serve_model(
         served_version(resolved.model_name, alias=alias, version=version),
         port=port,
         every=every,
@@ -360,7 +360,6 @@ def serve(
         kept=resolved.recipe.serve,
         console=console,
     )
-    raise typer.Exit(code)
 
 
 @app.command()

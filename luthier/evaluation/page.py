@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup
 
 from luthier.evaluation.aspects import pictures
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.outline import QUESTIONS, asked_conditions, certainty_sentence, placed, read_sentence
+from luthier.evaluation.page_environment import page_environment
 from luthier.evaluation.plots import History, confusion_matrix, loss_and_metric_curves, scores_with_intervals
 from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import (
@@ -73,17 +73,6 @@ def curves_picture(report: "EvaluationReport", history: History, form: Form = "s
     metric = report.selection_metric
     target = report.target if metric == report.metric else None
     return loss_and_metric_curves(history, metric=metric, target=target, form=form)
-
-
-def page_environment(*folders: Path) -> jinja2.Environment:
-    """Templates of ``folders``, and the base that every page extends; all values are escaped."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def inline_svg(svg: bytes) -> Markup:

@@ -34,7 +34,7 @@ def serve(home: Path, *, dagster_port: int, mlflow_port: int, console: Console) 
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)
     console.print(f"Dagster  http://127.0.0.1:{dagster_port}")
     console.print(f"MLflow   {tracking.store.shown_uri if remote else f'http://127.0.0.1:{mlflow_port}'}")
     servers = [_start(_dagster(dagster_port), environment, home / "dagster" / "server.log")]
@@ -81,10 +81,6 @@ def _stop(servers: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def require_free(port: int) -> None:

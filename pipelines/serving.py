@@ -10,7 +10,7 @@ from rich.console import Console
 from luthier.errors import LuthierError
 from luthier.recipe.serving_section import ServingSection
 from luthier.serving.control import Control
-from luthier.serving.request_log import log_as_json
+from luthier.serving.json_log import log_as_json
 from luthier.serving.settings import HOST, TOKEN_VARIABLE, Kept, Limits, Precision, Settings
 from luthier.serving.supervisor import Supervisor
 from pipelines.servers import require_free
@@ -39,8 +39,8 @@ def serve_model(
     precision: Precision,
     kept: ServingSection,
     console: Console,
-) -> int:
-    """Serves on this machine alone; gives the exit code."""
+) -> None:
+    """Serves on this machine alone, until SIGINT or SIGTERM."""
     require_free(port)
     target = version.find()
     fixed = version.version is not None
@@ -69,7 +69,6 @@ def serve_model(
         code = Supervisor(control, None if fixed else version.find, every=every).run()
     if code:
         raise LuthierError("the model could not be served", where=target.folder, remedy="see what is said above")
-    return code
 
 
 def _kept(model: str, asked: ServingSection) -> Kept | None:

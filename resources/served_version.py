@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from luthier.digest import digest_of
 from luthier.errors import LuthierError
 from luthier.serving.control import Target
 from resources.tracking_registry import CHAMPION, ModelRegistry
@@ -38,7 +39,9 @@ class ServedVersion:
     def _folder(self, version: str) -> Path:
         if (local := self.registry.local_files(self.model, version)) is not None:
             return local
-        folder = self.downloads / self.model / version
+        # Another registry may have a version of the same name and number.
+        place = digest_of([self.registry.store.uri, self.registry.place(self.model, version)])
+        folder = self.downloads / self.model / f"{version}-{place[:12]}"
         if not folder.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{version}-"))

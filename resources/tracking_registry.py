@@ -106,26 +106,30 @@ class ModelRegistry:
             yield folder
             return
         with tempfile.TemporaryDirectory() as scratch:
+            place = self.place(name, version)
             with self.answering():
-                place = self.store.client.get_model_version_download_uri(name, version)
                 folder = download_artifacts(artifact_uri=place, dst_path=scratch, tracking_uri=self.store.uri)
             yield Path(folder)
+
+    def place(self, name: str, version: str) -> str:
+        """Where the files of a version lie: a URI, or a path."""
+        with self.answering():
+            return self.store.client.get_model_version_download_uri(name, version)
 
     def local_files(self, name: str, version: str) -> Path | None:
         """The folder of a version that lies on this machine."""
         from mlflow.utils.file_utils import local_file_uri_to_path
         from mlflow.utils.uri import is_local_uri
 
-        with self.answering():
-            place = self.store.client.get_model_version_download_uri(name, version)
+        place = self.place(name, version)
         return Path(local_file_uri_to_path(place)) if is_local_uri(place) else None
 
     def has_files(self, name: str, version: str) -> bool:
         """Whether a version's files are still there."""
         from mlflow.artifacts import list_artifacts
 
+        place = self.place(name, version)
         with self.answering():
-            place = self.store.client.get_model_version_download_uri(name, version)
             files = list_artifacts(artifact_uri=place, tracking_uri=self.store.uri)
         return any(Path(file.path).name == "MLmodel" for file in files)
 

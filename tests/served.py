@@ -30,6 +30,8 @@ from tests.unit.packaging.tuned import ASKED, HEADS, TEXTS, rows, tuned
 MODEL = "tiny"
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180
+# Without a pause whoever waits takes a core from what is waited for.
+LOOK_SECONDS = 0.05
 RECIPE = """task: text-classification
 data: {source: reviews.csv, columns: {text: text, label: label}, labels: [bad, good]}
 base_model: {source: /nowhere}
@@ -67,6 +69,16 @@ class Registry:
 
     def package(self, version: str) -> Path:
         return Path(ServedVersion(self.tracking.registry, MODEL, self.folder, version=version).find().folder)
+
+    @property
+    def predictions(self) -> Path:
+        """Where the answers of the model are kept, once ``keep_predictions`` was called."""
+        return self.folder / "home" / "predictions" / MODEL
+
+    def keep_predictions(self) -> None:
+        """Its recipe asks for it from now on."""
+        recipe = self.folder / "recipes" / f"{MODEL}.yaml"
+        recipe.write_text(f"{RECIPE}serve: {{log_predictions: 1.0}}\n")
 
     def model(self, version: str) -> ServedModel:
         """What the version answers, without a server."""
@@ -124,6 +136,7 @@ class Served:
         deadline = time.monotonic() + START_SECONDS
         while self.version()["version"] != version:
             assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(LOOK_SECONDS)
 
     def lines(self) -> list[dict[str, Any]]:
         """What was logged as JSON."""
@@ -131,8 +144,10 @@ class Served:
 
 
 @contextmanager
-def serving(found: Registry, *options: str, breaks: bool = False, **environment: str) -> Iterator[Served]:
-    """`luthier serve`, once it answers; it ends with the block, by one Ctrl-C, and silently unless something breaks."""
+def serving(
+    found: Registry, *options: str, breaks: bool = False, stop: int = signal.SIGINT, **environment: str
+) -> Iterator[Served]:
+    """`luthier serve`, once it answers; it ends with the block, by one signal, and silently unless something breaks."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -152,7 +167,7 @@ def serving(found: Registry, *options: str, breaks: bool = False, **environment:
         _wait_until_answered(served)
         yield served
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         code = process.wait(timeout=60)
     assert code == 0, log.read_text()
     assert breaks or "Traceback" not in log.read_text(), log.read_text()
@@ -166,7 +181,7 @@ def _wait_until_answered(served: Served) -> None:
             with urllib.request.urlopen(f"{served.url}/ping", timeout=5):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            continue
+            time.sleep(LOOK_SECONDS)
     raise AssertionError(served.log.read_text())
 
 

@@ -17,7 +17,8 @@ from luthier.comparison.wording import (
     shown,
     tie_sentence,
 )
-from luthier.evaluation.page import inline_svg, page_environment
+from luthier.evaluation.page import inline_svg
+from luthier.evaluation.page_environment import page_environment
 from luthier.evaluation.style import Form
 from luthier.evaluation.wording import metric_name
 

@@ -20,7 +20,8 @@ from luthier.data_report.wording import (
     verdict_sentence,
     weights_sentence,
 )
-from luthier.evaluation.page import inline_svg, page_environment
+from luthier.evaluation.page import inline_svg
+from luthier.evaluation.page_environment import page_environment
 from luthier.evaluation.style import Form
 
 MOST_LABELS = 100

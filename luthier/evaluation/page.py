@@ -4,17 +4,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup
 
 from luthier.evaluation.aspects import pictures
 from luthier.evaluation.outline import said
+from luthier.evaluation.page_environment import page_environment
 from luthier.evaluation.plots import confusion_matrix, loss_and_metric_curves, scores_with_intervals
 from luthier.evaluation.style import PALETTE, Form
 from luthier.evaluation.wording import filters, verdict_sentence
 from luthier.training.history import History
 
 if TYPE_CHECKING:
+    import jinja2
+
     from luthier.evaluation.report import EvaluationReport
 
 ASPECTS = Path(__file__).parent / "aspects"
@@ -44,7 +46,7 @@ def render_page(report: "EvaluationReport", history: History) -> str:
     )
 
 
-def report_environment() -> jinja2.Environment:
+def report_environment() -> "jinja2.Environment":
     """The page's template and those of the aspects, with what they call."""
     environment = page_environment(ASPECTS)
     environment.filters.update(filters(TEXT_LENGTH))
@@ -61,17 +63,6 @@ def curves_picture(report: "EvaluationReport", history: History, form: Form = "s
     metric = report.selection_metric
     target = report.target if metric == report.metric else None
     return loss_and_metric_curves(history, metric=metric, target=target, form=form)
-
-
-def page_environment(*folders: Path) -> jinja2.Environment:
-    """Templates of ``folders``, and the base that every page extends; all values are escaped."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def inline_svg(svg: bytes) -> Markup:

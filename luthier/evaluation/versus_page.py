@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from luthier.evaluation.page import page_environment
+from luthier.evaluation.page_environment import page_environment
 from luthier.evaluation.versus import Versus
 from luthier.evaluation.wording import filters, metric_name, shortened
 

@@ -1,5 +1,6 @@
 """The model of a package, asked for the rows of several requests at once."""
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from luthier.packaging.serving import INPUTS, ServedModel
 from luthier.serving.job import Answer, Batch, Job, Piece, Refused, Writing
 from luthier.serving.prediction_log import PredictionLog
 from luthier.tasks.task import Predictions
+
+log = logging.getLogger(__name__)
 
 # What has a score for each label.
 SCORED: Final = ("single_label_classification", "multi_label_classification")
@@ -38,19 +41,27 @@ class AnsweringModel:
         return [found[job.uid] for job in jobs]
 
     def _answered(self, jobs: Sequence[Job], tell: Tell) -> dict[str, Answer | Refused]:
-        started = time.perf_counter()
-        given = _together(jobs)
         try:
-            answers, scores, writings = self._rows(jobs[0], given, tell)
+            return self._answered_at_once(jobs, tell)
         except DataError as error:
-            if len(jobs) > 1:
-                # The others are none the worse for it, and row numbers are those of one request.
-                return {uid: answer for job in jobs for uid, answer in self._answered([job], tell).items()}
-            return {jobs[0].uid: Refused(self.version, 422, error.what, error.remedy)}
+            refused = Refused(self.version, 422, error.what, error.remedy)
+        except Exception:
+            log.exception("the model failed")
+            refused = Refused(self.version, 500, "the model failed", "look into the server's log")
+        if len(jobs) == 1:
+            return {jobs[0].uid: refused}
+        # The others are none the worse for it, and row numbers are those of one request.
+        return {uid: answer for job in jobs for uid, answer in self._answered([job], tell).items()}
+
+    def _answered_at_once(self, jobs: Sequence[Job], tell: Tell) -> dict[str, Answer | Refused]:
+        started = time.perf_counter()
+        given = _table(jobs)
+        answers, scores, writings = self._rows(jobs[0], given, tell)
+        batch = Batch(len(jobs), len(given), time.perf_counter() - started)
+        found = self._divided(jobs, answers.to_pylist(), scores, writings, batch)
         if self.log is not None:
             self.log.record(given, answers, version=self.version)
-        batch = Batch(len(jobs), len(given), time.perf_counter() - started)
-        return self._divided(jobs, answers.to_pylist(), scores, writings, batch)
+        return found
 
     def _rows(self, job: Job, given: pa.Table, tell: Tell) -> tuple[pa.Table, Any, Any]:
         """Answers, and of each row the scores of its labels or how it was written, where there are such."""
@@ -96,7 +107,7 @@ def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def _together(jobs: Sequence[Job]) -> pa.Table:
+def _table(jobs: Sequence[Job]) -> pa.Table:
     columns = {
         name: [text for job in jobs for text in job.columns.get(name, [None] * job.rows)]
         for name in INPUTS

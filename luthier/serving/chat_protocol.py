@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from luthier.serving.gate import VERSION_HEADER, Record
 from luthier.serving.job import Answer, Columns, Piece, Writing
+from luthier.serving.json_body import VERSION_HEADER, answered, is_unicode, json_body
 from luthier.serving.refusal import Refusal
-from luthier.serving.service import Service, answered, json_body
+from luthier.serving.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +94,10 @@ class ChatProtocol:
     async def completions(self, request: Request) -> Response:
         asked = self._read(await json_body(request))
         self._require(asked)
-        record = self.service.noted(request, asked.columns, 1)
-        pieces = self.service.dispatcher.pieces(asked.columns, 1, max_new_tokens=asked.most_tokens, stream=asked.stream)
-        return await (self._streamed if asked.stream else self._whole)(asked, pieces, record)
+        if asked.stream:
+            return await self._streamed(request, asked)
+        answer = await self.service.ask(request, asked.columns, 1, max_new_tokens=asked.most_tokens)
+        return self._completion(answer)
 
     def _read(self, body: Any) -> ChatRequest:
         try:
@@ -117,27 +118,20 @@ class ChatProtocol:
         said = sum(len(turn.text) for turn in asked.messages)
         if said > self.service.limits.characters:
             raise Refusal(413, f"{said:,} characters are more than {self.service.limits.characters:,}")
-        if any("\ud800" <= character <= "\udfff" for turn in asked.messages for character in turn.text):
+        if not all(is_unicode(turn.text) for turn in asked.messages):
             raise Refusal(400, "a message has half a character", remedy="send valid Unicode", param="messages")
 
-    async def _whole(self, asked: ChatRequest, pieces: AsyncGenerator[Piece | Answer], record: Record) -> Response:
-        async with aclosing(pieces):
-            async for said in pieces:
-                if isinstance(said, Answer):
-                    return self._completion(said, record)
-        raise AssertionError("an answer comes last")
-
-    def _completion(self, answer: Answer, record: Record) -> Response:
-        record.version = answer.version
-        self.service.metrics.batch(answer.batch)
+    def _completion(self, answer: Answer) -> Response:
         writing = _writing(answer)
         message = {"role": "assistant", "content": answer.answers[0]["answer"], "refusal": None}
         choice = {"index": 0, "message": message, "finish_reason": _finish(writing), "logprobs": None}
         said = {**self._named("chat.completion"), "choices": [choice], "usage": _usage(writing)}
         return answered(said, answer.version)
 
-    async def _streamed(self, asked: ChatRequest, pieces: AsyncGenerator[Piece | Answer], record: Record) -> Response:
+    async def _streamed(self, request: Request, asked: ChatRequest) -> Response:
         """Waits for the first piece: what is refused has its own status, and a stream has begun."""
+        record = self.service.noted(request, asked.columns, 1)
+        pieces = self.service.dispatcher.pieces(asked.columns, 1, max_new_tokens=asked.most_tokens, stream=True)
         first = await anext(pieces)
         record.version = first.version
         return StreamingResponse(
@@ -167,7 +161,7 @@ class ChatProtocol:
                     said = await anext(pieces)
             except Refusal as refusal:
                 log.warning("a stream broke off: %s", refusal.message)
-                yield b"data: " + refusal.body("/v1/") + b"\n\n"
+                yield _event(refusal.said_at("/v1/"))
                 return
             self.service.metrics.batch(said.batch)
             rest = said.answers[0]["answer"][len(told) :]

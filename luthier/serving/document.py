@@ -5,7 +5,8 @@ from itertools import permutations
 from typing import Any
 
 from luthier.serving.chat_protocol import ChatRequest
-from luthier.serving.gate import OPEN, VERSION_HEADER
+from luthier.serving.gate import OPEN
+from luthier.serving.json_body import VERSION_HEADER
 from luthier.serving.refusal import MEANINGS
 from luthier.serving.service import Service
 

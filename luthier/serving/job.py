@@ -63,3 +63,14 @@ class Refused:
     status: int
     message: str
     remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """The model's process can answer. What was asked of one before it may be lost."""
+
+    process: int
+
+
+Said = Started | Mapping[str, Answer | Piece | Refused]
+"""What the model's process says at once; answers go by the ``uid`` of their jobs."""

@@ -12,7 +12,6 @@ from luthier.serving.control import Control
 from luthier.serving.dispatch import Dispatcher
 from luthier.serving.job import Batch
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 

@@ -1,111 +1,121 @@
-"""The process that holds the model: LitServe starts it, gives it batches, and starts it again when it dies."""
+"""The process that holds the model: LitServe starts it, passes it jobs, and starts it again when it dies."""
 
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
 from pathlib import Path
-from queue import Empty
-from typing import TYPE_CHECKING, Any
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any, Final
 
 import litserve
-from litserve.loops.simple_loops import BatchedLoop
+from litserve.loops.base import LitLoop
+from litserve.transport.base import MessageTransport
 from litserve.utils import LitAPIStatus, LoopResponseType
 
 from luthier.serving.control import Control
-from luthier.serving.dispatch import STARTED, Dispatcher
-from luthier.serving.job import Answer, Job, Piece, Refused
-from luthier.serving.settings import Settings
+from luthier.serving.dispatch import MODEL, Dispatcher
+from luthier.serving.job import Job, Piece, Said, Started
+from luthier.serving.settings import Limits, Settings
 
 if TYPE_CHECKING:
     from luthier.serving.prediction_log import PredictionLog
 
-WAIT_SECONDS = 1.0
+# How soon an idle process sees that it is to end.
+WAIT_SECONDS: Final = 0.2
 
 
-class RowBatches(BatchedLoop):
-    """LitServe's batched loop, which takes what waits, up to a number of rows.
+class Waiting:
+    """The jobs that wait for the model, the oldest first."""
 
-    LitServe's own collecting counts requests, and asks its queue without a pause (or a thousand times a second): a
-    core is busy while nothing is asked.
+    def __init__(self, queue: "Queue[list[tuple[float, Job]]]", limits: Limits):
+        self.queue, self.limits = queue, limits
+        self.read: deque[tuple[float, Job]] = deque()
+
+    def take(self) -> list[Job]:
+        """What is there, up to a number of rows; of nothing it waits a moment for the first."""
+        taken: dict[str, Job] = {}
+        rows = 0
+        while rows < self.limits.batch_rows and (self.read or self._finds_more(wait=not taken)):
+            asked, job = self.read.popleft()
+            if time.monotonic() - asked <= self.limits.seconds:
+                # What is asked again may still have been in the queue.
+                taken[job.uid] = job
+                rows += job.rows
+        return list(taken.values())
+
+    def _finds_more(self, *, wait: bool) -> bool:
+        try:
+            self.read.extend(self.queue.get(timeout=WAIT_SECONDS) if wait else self.queue.get_nowait())
+        except Empty:
+            return False
+        return True
+
+
+class Batches(LitLoop):
+    """A loop of LitServe's, which answers what waits together.
+
+    It ends between two batches when the process is told to (SIGTERM), so that all that was answered is also kept.
     """
 
-    def get_batch_requests(self, lit_api: Any, request_queue: Any, transport: Any) -> tuple[list[Any], list[Any]]:
-        taken: list[Any] = []
-        rows = 0
-        while rows < lit_api.batch_rows:
-            try:
-                request = request_queue.get(timeout=WAIT_SECONDS) if not taken else request_queue.get_nowait()
-            except Empty:
-                break
-            consumer, uid, asked, job = request
-            if lit_api.is_late(asked):
-                continue
-            taken.append((consumer, uid, job))
-            rows += job.rows
-        return taken, []
+    ended = False
 
-    def __call__(self, lit_api: Any, *arguments: Any, **options: Any) -> None:
-        transport = options["transport"] if "transport" in options else arguments[3]
+    def end(self, number: int, frame: object) -> None:
+        self.ended = True
 
-        def tell(uid: str, said: Any) -> None:
-            self.put_response(transport, 0, uid, said, LitAPIStatus.OK, LoopResponseType.REGULAR)
+    def __call__(
+        self,
+        lit_api: "ModelProcess",
+        device: str,
+        worker_id: int,
+        request_queue: Queue,
+        transport: MessageTransport,
+        workers_setup_status: dict[int, str],
+        callback_runner: Any,
+    ) -> None:
+        def say(said: Said) -> None:
+            self.put_response(transport, 0, MODEL, said, LitAPIStatus.OK, LoopResponseType.REGULAR)
 
-        lit_api.tell = lambda job, piece: tell(job.uid, piece)
-        tell(STARTED, os.getpid())
-        super().__call__(lit_api, *arguments, **options)
+        def tell(job: Job, piece: Piece) -> None:
+            say({job.uid: piece})
+
+        signal.signal(signal.SIGTERM, self.end)
+        waiting = Waiting(request_queue, lit_api.settings.limits)
+        say(Started(os.getpid()))
+        while not self.ended:
+            if jobs := waiting.take():
+                answers = lit_api.model.answer(jobs, tell)
+                say({job.uid: answer for job, answer in zip(jobs, answers, strict=True)})
+        lit_api.end()
 
 
 class ModelProcess(litserve.LitAPI):
-    """What LitServe asks of a model."""
-
-    tell: Callable[[Job, Piece], None]
+    """What LitServe starts: the model, loaded in its process."""
 
     def __init__(self, folder: Path, settings: Settings, dispatcher: Dispatcher):
-        super().__init__(max_batch_size=settings.limits.batch_rows, loop=RowBatches(), spec=dispatcher)
+        super().__init__(loop=Batches(), spec=dispatcher)
         self.folder, self.settings = folder, settings
-        self.batch_rows, self.seconds = settings.limits.batch_rows, settings.limits.seconds
 
     def setup(self, device: str) -> None:
         import torch
 
-        from luthier.serving.request_log import log_as_json
+        from luthier.serving.json_log import log_as_json
         from luthier.serving.swapping import SwappingModel
 
         log_as_json()
         torch.set_num_threads(self.settings.threads)
         torch.set_float32_matmul_precision("medium" if self.settings.precision == "bfloat16" else "highest")
-        self.model = SwappingModel(Control(self.folder), self._prediction_log())
+        self.prediction_log = self._prediction_log()
+        self.model = SwappingModel(Control(self.folder), self.prediction_log)
         self.model.watch()
 
+    def end(self) -> None:
+        """Writes the kept rows that are not on disk yet."""
+        if self.prediction_log is not None:
+            self.prediction_log.close()
+
     def _prediction_log(self) -> "PredictionLog | None":
-        """What answered rows are kept in, written to its end when this process is told to end."""
         from luthier.serving.prediction_log import PredictionLog
 
         kept = self.settings.kept
-        if kept is None:
-            return None
-        log = PredictionLog(Path(kept.folder), share=kept.share, days=kept.days)
-
-        def end(number: int, frame: object) -> None:
-            log.close()
-            os._exit(0)
-
-        signal.signal(signal.SIGTERM, end)
-        return log
-
-    def is_late(self, asked: float) -> bool:
-        """Whether nobody waits any longer for what was asked at a time."""
-        return time.monotonic() - asked > self.seconds
-
-    def decode_request(self, request: Job) -> Job:
-        return request
-
-    def predict(self, jobs: Sequence[Job]) -> list[Answer | Refused]:
-        return self.model.answer(jobs, self.tell)
-
-    def unbatch(self, output: list[Answer | Refused]) -> list[Answer | Refused]:
-        return output
-
-    def encode_response(self, output: Answer | Refused) -> Answer | Refused:
-        return output
+        return None if kept is None else PredictionLog(Path(kept.folder), share=kept.share, days=kept.days)

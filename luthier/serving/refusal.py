@@ -1,6 +1,5 @@
 """Errors as a client reads them: MLflow's form, and OpenAI's under ``/v1``."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,6 +19,13 @@ MEANINGS: Final[Mapping[int, tuple[str, str]]] = {
     504: ("DEADLINE_EXCEEDED", "the model did not answer in time"),
 }
 
+NO_HEADERS: Final[Mapping[str, str]] = {}
+HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
+    401: {"www-authenticate": "Bearer"},
+    429: {"retry-after": "1"},
+    503: {"retry-after": "1"},
+}
+
 
 class Refusal(Exception):
     """A request that is not answered; ``param`` is the field at fault, ``version`` the model that refused."""
@@ -33,24 +39,17 @@ class Refusal(Exception):
         param: str | None = None,
         code: str | None = None,
         version: str | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ):
         super().__init__(message)
         self.status, self.message, self.remedy, self.param, self.version = status, message, remedy, param, version
         self.code = code or MEANINGS[status][0]
+        self.headers = {**HEADERS.get(status, NO_HEADERS), **headers}
 
-    @property
-    def headers(self) -> dict[str, str]:
-        match self.status:
-            case 401:
-                return {"www-authenticate": "Bearer"}
-            case 429 | 503:
-                return {"retry-after": "1"}
-        return {}
-
-    def body(self, path: str) -> bytes:
-        """The error as JSON, in the form of the protocol that ``path`` belongs to."""
+    def said_at(self, path: str) -> dict[str, Any]:
+        """The error as JSON values, in the form of the protocol that ``path`` belongs to."""
         said = f"{self.message}; {self.remedy}" if self.remedy else self.message
-        return json.dumps(self._openai(said) if path.startswith("/v1/") else self._mlflow(said)).encode()
+        return self._openai(said) if path.startswith("/v1/") else self._mlflow(said)
 
     def _mlflow(self, said: str) -> dict[str, Any]:
         return {"error_code": self.code, "message": said}

@@ -1,35 +1,62 @@
-"""Logs as one JSON object a line, on standard error."""
+"""Every request is counted, and has a line in the log."""
 
-import json
 import logging
-import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-class JsonLines(logging.Formatter):
-    """What is given as ``extra={"fields": ...}`` stands beside time, level and message."""
+from luthier.serving.metrics import Metrics
+from luthier.serving.settings import Settings
 
-    def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        said: dict[str, Any] = {
-            "time": f"{moment}.{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Record:
+    """What the log says of a request, filled in by whoever answers it; ``texts`` are logged if that was asked for."""
+
+    rows: int | None = None
+    version: str | None = None
+    texts: Any = None
+
+
+class Observed:
+    """Counts every request, and writes a line of it."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics, paths: frozenset[str]):
+        self.app, self.settings, self.metrics, self.paths = app, settings, metrics, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+        record = scope["luthier"] = Record()
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        finally:
+            self._note(scope, record, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, record: Record, status: int, seconds: float) -> None:
+        path = scope["path"] if scope["path"] in self.paths else "other"
+        self.metrics.request(path, status, seconds)
+        fields = {
+            "method": scope["method"],
+            "path": path,
+            "status": status,
+            "milliseconds": round(1000 * seconds, 2),
+            "rows": record.rows,
+            "version": record.version,
         }
-        if record.exc_info:
-            said["exception"] = self.formatException(record.exc_info)
-        # Some readers end a line at other characters than a line feed, as at U+2028, and texts have them.
-        return json.dumps(said)
-
-
-def log_as_json() -> None:
-    """All loggers of this process write so; those of libraries only warnings."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("luthier").setLevel(logging.INFO)
-    # It advises to install a package that fetches native code, whenever it is imported on some processors.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        if self.settings.log_texts:
+            fields["texts"] = record.texts
+        log.info("request", extra={"fields": fields})

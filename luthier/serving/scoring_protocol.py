@@ -9,9 +9,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from luthier.process_identity import ProcessIdentity
 from luthier.serving.job import Columns
+from luthier.serving.json_body import answered, json_body
 from luthier.serving.refusal import Refusal
-from luthier.serving.service import Service, answered, json_body
+from luthier.serving.service import Service
 
 Rows = tuple[Columns, int]
 
@@ -24,6 +26,7 @@ class ScoringProtocol:
 
     async def invocations(self, request: Request) -> Response:
         columns, rows = read_rows(await json_body(request), self.service.described.inputs)
+        self.service.require(columns, rows)
         answer = await self.service.ask(request, columns, rows)
         return answered({"predictions": answer.answers}, answer.version)
 
@@ -34,7 +37,7 @@ class ScoringProtocol:
     async def health(self, request: Request) -> Response:
         """The model is there: its process lives."""
         state = self.service.state
-        if not process_lives(state.process):
+        if not ProcessIdentity(state.process).alive():
             raise Refusal(503, "the model's process is being started", remedy="ask again in a moment")
         return answered({"status": "ready", "version": state.version}, state.version)
 
@@ -52,15 +55,6 @@ class ScoringProtocol:
             "last_failure": state.failed,
         }
         return answered(said, state.version)
-
-
-def process_lives(process: int) -> bool:
-    import psutil
-
-    try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def read_rows(body: Any, inputs: Sequence[str]) -> Rows:

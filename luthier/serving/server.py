@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import litserve
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,14 +22,16 @@ from luthier.serving.chat_protocol import ChatProtocol
 from luthier.serving.control import Control
 from luthier.serving.dispatch import Dispatcher
 from luthier.serving.document import openapi_document
-from luthier.serving.gate import Gate, Observed
-from luthier.serving.metrics import CONTENT_TYPE, Metrics
+from luthier.serving.gate import Gate
+from luthier.serving.json_body import answered, refused
+from luthier.serving.json_log import log_as_json
+from luthier.serving.metrics import Metrics
 from luthier.serving.model_process import ModelProcess
 from luthier.serving.package import read_package
 from luthier.serving.refusal import MEANINGS, Refusal
-from luthier.serving.request_log import log_as_json
+from luthier.serving.request_log import Observed
 from luthier.serving.scoring_protocol import ScoringProtocol
-from luthier.serving.service import Service, answered
+from luthier.serving.service import Service
 from luthier.serving.settings import HOST, TOKEN_VARIABLE, Settings
 from luthier.serving.trial import Trial
 
@@ -51,9 +54,8 @@ class Server(litserve.LitServer):
         self.metrics = Metrics(settings.model, self.control, self.dispatcher)
         super().__init__(
             ModelProcess(folder, settings, self.dispatcher),
-            accelerator="auto",
+            accelerator="cpu",
             devices=1,
-            timeout=settings.limits.seconds,
             disable_openapi_url=True,
             restart_workers=True,
         )
@@ -62,7 +64,7 @@ class Server(litserve.LitServer):
 
     def register_endpoints(self) -> None:
         """LitServe calls it when it is made."""
-        package = read_package(Path(self.control.target.folder))
+        package = read_package(Path(self.control.first.folder))
         service = Service(self.settings, self.control, self.dispatcher, self.metrics, package)
         routes = routes_of(service, needs_token=self.token is not None)
         for path, (method, endpoint) in routes.items():
@@ -92,7 +94,7 @@ class Server(litserve.LitServer):
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
         log_as_json()
         async with super().lifespan(app):
-            task = asyncio.create_task(self.dispatcher.ask_again())
+            task = asyncio.create_task(self.dispatcher.listen())
             try:
                 yield
             finally:
@@ -108,7 +110,7 @@ def routes_of(service: Service, *, needs_token: bool) -> Mapping[str, tuple[str,
         return answered(document, None)
 
     async def metrics(request: Request) -> Response:
-        return Response(service.metrics.page(), headers={"content-type": CONTENT_TYPE})
+        return Response(service.metrics.page(), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
 
     routes: dict[str, tuple[str, Endpoint]] = {
         "/invocations": ("POST", scoring.invocations),
@@ -128,8 +130,7 @@ def routes_of(service: Service, *, needs_token: bool) -> Mapping[str, tuple[str,
 
 async def _not_routed(request: Request, error: Any) -> Response:
     status = error.status_code if error.status_code in MEANINGS else 400
-    refusal = Refusal(status, MEANINGS[status][1])
-    return Response(refusal.body(request.url.path), status, media_type="application/json", headers=error.headers or {})
+    return refused(Refusal(status, MEANINGS[status][1], headers=error.headers or {}), request.url.path)
 
 
 def run(folder: Path) -> None:
@@ -160,9 +161,13 @@ def run(folder: Path) -> None:
 
 
 def _watch_parts(server: Server, stopping: threading.Event) -> None:
-    """LitServe restarts the model's process alone. Without the one that listens, or the queues, nothing works."""
+    """LitServe restarts the model's process alone. Without the one that listens, or the queues, nothing works.
+
+    Without `luthier serve`, which was killed, the server would hold its port and follow no alias: it stops.
+    """
     seen: dict[int, str] = {}
-    while not stopping.wait(LOOK_SECONDS):
+    supervisor = os.getppid()
+    while not stopping.wait(LOOK_SECONDS) and os.getppid() == supervisor:
         alive = {child.pid for child in multiprocessing.active_children()}
         gone = {name for pid, name in (seen | server.parts).items() if pid not in alive}
         if gone and not stopping.is_set():

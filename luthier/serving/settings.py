@@ -7,10 +7,9 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from luthier.serving.control import SETTINGS
-
 TOKEN_VARIABLE: Final = "LUTHIER_SERVE_TOKEN"
 HOST: Final = "127.0.0.1"
+FILE: Final = "settings.json"
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -58,12 +57,11 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     def write(self, folder: Path) -> None:
-        (folder / SETTINGS).write_text(json.dumps(asdict(self), indent=2))
+        (folder / FILE).write_text(json.dumps(asdict(self), indent=2))
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
-        values = json.loads((folder / SETTINGS).read_text())
-        return TypeAdapter(cls).validate_python(values)
+        return TypeAdapter(cls).validate_json((folder / FILE).read_text())
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

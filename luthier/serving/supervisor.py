@@ -36,7 +36,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Until SIGINT or SIGTERM; gives the exit code, which is that of a server that never answered."""
-        before = {number: signal.signal(number, _interrupt) for number in STOPPING}
+        before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPING}
         server = self._start()
         try:
             while True:
@@ -75,14 +75,14 @@ class Supervisor:
         time.sleep(pause)
 
     def _look(self) -> None:
-        """Aims at another version when the alias moved. A registry that is away changes nothing."""
+        """Aims at another version when the alias moved. A registry that is away, or a full disk, changes nothing."""
         if self.find is None:
             return
         try:
             found = self.find()
-        except LuthierError as error:
+        except (LuthierError, OSError) as error:
             if str(error) != self.failed:
-                log.warning("the alias cannot be read, version %s goes on: %s", self.target.version, error)
+                log.warning("what the alias names cannot be had, version %s goes on: %s", self.target.version, error)
             self.failed = str(error)
             return
         self.failed = ""
@@ -109,7 +109,3 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

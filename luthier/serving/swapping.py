@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -28,15 +27,10 @@ class SwappingModel:
 
     def __init__(self, control: Control, prediction_log: PredictionLog | None = None):
         self.control, self.log = control, prediction_log
-        self.seen = control.target_changed
-        self.package, self.model = self._loaded(control.target)
-        self.state = State(self.model.version, _now(), os.getpid())
+        self.seen = control.first
+        self.package, self.model = self._loaded(self.seen)
         before = control.state
-        if before is not None:
-            since = before.since if before.version == self.model.version else self.state.since
-            self.state = replace(before, version=self.model.version, since=since, process=os.getpid())
-            self.state = replace(self.state, starts=before.starts + 1)
-        control.report(self.state)
+        self._report(before.started_again(os.getpid()) if before else State(self.seen, os.getpid()))
         log.info("version %s answers, in process %d", self.model.version, self.state.process)
 
     def watch(self) -> None:
@@ -49,28 +43,30 @@ class SwappingModel:
     def _follow(self) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
-            if self.control.target_changed != self.seen:
-                self.seen = self.control.target_changed
-                self.swap(self.control.target)
+            target = self.control.target
+            if target != self.seen:
+                self.seen = target
+                self.swap(target)
 
     def swap(self, target: Target) -> None:
         """Loads the target and lets it answer from the next batch on; where that fails, all stays as it is."""
-        if target.version == self.model.version:
+        before = self.model.version
+        if target.version == before:
             return
         try:
             package, model = self._loaded(target)
             self._require_same_protocol(package)
         except Exception as error:
-            log.exception("version %s cannot answer, version %s goes on", target.version, self.model.version)
-            self._report(failures=self.state.failures + 1, failed=f"version {target.version}: {error}")
+            log.exception("version %s cannot answer, version %s goes on", target.version, before)
+            self._report(self.state.not_swapped(target, error))
             return
-        before, self.model = self.model.version, model
-        self._report(version=target.version, since=_now(), swaps=self.state.swaps + 1)
+        self.model = model
+        self._report(self.state.swapped(target))
         log.info("version %s answers now, before it version %s", target.version, before)
 
-    def _report(self, **changes: int | str) -> None:
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
-        self.control.report(self.state)
+    def _report(self, state: State) -> None:
+        self.state = state
+        self.control.report(state)
 
     def _loaded(self, target: Target) -> tuple[Package, AnsweringModel]:
         """The model, which has answered once."""
@@ -90,7 +86,3 @@ class SwappingModel:
                 received=f"{package.task} of {', '.join(package.inputs)}",
                 remedy="start the server again",
             )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

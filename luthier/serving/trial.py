@@ -10,8 +10,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from luthier.evaluation.page_environment import page_environment
+from luthier.serving.job import Columns
+from luthier.serving.json_body import answered, json_body
 from luthier.serving.refusal import Refusal
-from luthier.serving.service import Service, answered, json_body
+from luthier.serving.service import Service
 
 
 class Trial:
@@ -32,8 +35,9 @@ class Trial:
 
     async def answer(self, request: Request) -> Response:
         """``{"text": "..."}`` with all columns of a row, answered with scores where labels have such."""
-        row = read_row(await json_body(request), self.service.described.inputs)
-        answer = await self.service.ask(request, {name: [text] for name, text in row.items()}, 1)
+        columns = read_row(await json_body(request), self.service.described.inputs)
+        self.service.require(columns, 1)
+        answer = await self.service.ask(request, columns, 1)
         said = {
             "version": answer.version,
             "answer": answer.answers[0],
@@ -42,26 +46,17 @@ class Trial:
         return answered(said, answer.version)
 
 
-def read_row(body: Any, inputs: Sequence[str]) -> dict[str, str]:
+def read_row(body: Any, inputs: Sequence[str]) -> Columns:
     if not isinstance(body, dict) or not body:
         raise Refusal(422, "the body is no JSON object", remedy=f"send {', '.join(inputs)}")
-    return body
+    return {name: [text] for name, text in body.items()}
 
 
 def render_trial_page(service: Service, *, needs_token: bool) -> str:
     """The page for the columns and the protocol of the model; it loads nothing from outside."""
-    import jinja2
-
-    folder = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, folder.parent / "evaluation"]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     described = service.described
-    html = environment.get_template("trial.html.j2").render(
+    template = page_environment(Path(__file__).parent).get_template("trial.html.j2")
+    return template.render(
         model=service.settings.model,
         task=described.task,
         inputs=described.inputs,
@@ -69,8 +64,6 @@ def render_trial_page(service: Service, *, needs_token: bool) -> str:
         needs_token=needs_token,
         characters=service.limits.characters,
     )
-    # A header says more than the tag that reports carry, and both would apply.
-    return re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>\n", "", html)
 
 
 def content_policy(html: str) -> str:

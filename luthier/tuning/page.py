@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from luthier.comparison.wording import duration
-from luthier.evaluation.page import inline_svg, page_environment
+from luthier.evaluation.page import inline_svg
+from luthier.evaluation.page_environment import page_environment
 from luthier.evaluation.style import Form
 from luthier.evaluation.wording import metric_name
 from luthier.tuning.plots import curves_picture, history_picture, importances_picture

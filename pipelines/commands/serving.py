@@ -47,7 +47,7 @@ def serve(
         batch_rows=batch_rows,
     )
     resolved = home_recipes().get(recipe)
-    code = serve_model(
+    serve_model(
         served_version(resolved.model_name, alias=alias, version=version),
         port=port,
         every=every,
@@ -59,4 +59,3 @@ def serve(
         kept=resolved.recipe.serve,
         console=console,
     )
-    raise typer.Exit(code)

@@ -2,22 +2,29 @@
 
 import signal
 import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 import requests
 
 from luthier.errors import LuthierError
 from luthier.serving.package import read_package
-from tests.served import Registry, Served, answers, metrics, registry, serving, write_package
+from tests.served import LOOK_SECONDS, Registry, Served, answers, metrics, registry, serving, write_package
 from tests.unit.packaging.tuned import TEXTS
 
 CLIENTS = 8
 VERSION = "x-luthier-model-version"
 ASKED = [TEXTS[:1], TEXTS[1:2], TEXTS[2:], TEXTS]
+
+Expected = dict[str, list[list[dict[str, Any]]]]
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +32,23 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """Versions 1 and 2 answer differently, version 3 cannot be loaded, version 4 is asked otherwise."""
     folder = tmp_path_factory.mktemp("served")
     made = registry(folder)
-    for seed in (1, 2):
-        made.register(write_package("single", folder / f"seed-{seed}", seed=seed))
-    broken = write_package("single", folder / "broken", seed=3)
-    made.register(broken)
+    one, two = (write_package("single", folder / f"seed-{seed}", seed=seed) for seed in (1, 2))
+    for package in (one, two, one, write_package("answers", folder / "answers")):
+        made.register(package)
     (read_package(made.package("3")).model / "model.safetensors").write_bytes(b"cut off")
-    made.register(write_package("answers", folder / "answers"))
     return made
 
 
-@pytest.fixture
-def expected(models: Registry) -> dict[str, list[list[dict[str, Any]]]]:
+@pytest.fixture(scope="module")
+def served(models: Registry) -> Iterator[Served]:
+    """One server through all that happens to it. The alias may stand at a version that cannot answer."""
+    models.champion("1")
+    with serving(models, "--timeout", "60", breaks=True) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def expected(models: Registry) -> Expected:
     found = {version: [answers(models.model(version), texts) for texts in ASKED] for version in ("1", "2")}
     for one, other in zip(*found.values(), strict=True):
         assert all(
@@ -45,12 +58,12 @@ def expected(models: Registry) -> dict[str, list[list[dict[str, Any]]]]:
 
 
 class Load:
-    """Clients that ask again as soon as they are answered, until the block ends."""
+    """Clients that ask again as soon as they are answered, until the block ends or a connection is lost."""
 
-    def __init__(self, served: Served, expected: dict[str, list[list[dict[str, Any]]]]):
+    def __init__(self, served: Served, expected: Expected):
         self.served, self.expected = served, expected
         self.ended = threading.Event()
-        self.versions: list[str] = []
+        self.answered: list[tuple[str, int]] = []
         self.failed: list[str] = []
 
     def __enter__(self) -> "Load":
@@ -64,6 +77,11 @@ class Load:
         for client in self.clients:
             client.result()
 
+    @property
+    def versions(self) -> list[str]:
+        """Of each answer, in their order."""
+        return [version for version, _ in self.answered]
+
     def client(self, number: int) -> None:
         with requests.Session() as client:
             while not self.ended.is_set():
@@ -76,6 +94,7 @@ class Load:
             response = client.post(f"{self.served.url}/invocations", json=body, timeout=60)
         except requests.ConnectionError as error:
             self.failed.append(repr(error))
+            self.ended.set()
             return
         if response.status_code != 200:
             self.failed.append(f"{response.status_code} {response.text}")
@@ -84,36 +103,41 @@ class Load:
         for found, right in zip(response.json()["predictions"], self.expected[version][place], strict=True):
             assert found["label"] == right["label"]
             assert found["probability"] == pytest.approx(right["probability"], abs=1e-5)
-        self.versions.append(version)
+        self.answered.append((version, place))
 
     def until(self, count: int) -> None:
         """Waits for so many more answers."""
-        wanted = len(self.versions) + count
-        while len(self.versions) < wanted:
+        wanted = len(self.answered) + count
+        while len(self.answered) < wanted:
             assert not any(client.done() for client in self.clients), [client.result() for client in self.clients]
+            time.sleep(LOOK_SECONDS)
 
 
-def test_no_request_is_lost_while_the_alias_moves_and_each_answer_is_that_of_its_version(models, expected):
-    models.champion("1")
-    with serving(models) as served, Load(served, expected) as load:
+def numbers(served: Served) -> Mapping[str, float]:
+    return metrics(requests.get(f"{served.url}/metrics").text)
+
+
+def test_no_request_is_lost_while_the_alias_moves_and_each_answer_is_that_of_its_version(models, served, expected):
+    with Load(served, expected) as load:
         load.until(20)
         for version in ("2", "1", "2"):
             models.champion(version)
             served.until_version(version)
             load.until(20)
-        text = requests.get(f"{served.url}/metrics").text
     assert load.failed == []
     assert set(load.versions) == {"1", "2"} and load.versions[0] == "1" and load.versions[-1] == "2"
-    found = metrics(text)
+    found = numbers(served)
     assert found["luthier_serve_swaps_total"] == 3
     assert found['luthier_serve_model_info{model="tiny",version="2"}'] == 1
     assert found["luthier_serve_swap_failures_total"] == 0
     assert found["luthier_serve_batch_requests_count"] < found["luthier_serve_batch_requests_sum"]
+    assert "Traceback" not in served.log.read_text()
 
 
-def test_a_version_that_cannot_answer_changes_nothing_but_is_told_and_counted(models, expected):
+def test_a_version_that_cannot_answer_changes_nothing_but_is_told_and_counted(models, served, expected):
     models.champion("1")
-    with serving(models, breaks=True) as served, Load(served, expected) as load:
+    served.until_version("1")
+    with Load(served, expected) as load:
         for failures, version in enumerate(("3", "4"), start=1):
             models.champion(version)
             while served.version()["swap_failures"] < failures:
@@ -123,24 +147,37 @@ def test_a_version_that_cannot_answer_changes_nothing_but_is_told_and_counted(mo
         models.champion("2")
         served.until_version("2")
         load.until(10)
-        assert metrics(requests.get(f"{served.url}/metrics").text)["luthier_serve_swap_failures_total"] == 2
+        assert numbers(served)["luthier_serve_swap_failures_total"] == 2
         told = [line for line in served.lines() if "cannot answer" in line["message"]]
     assert load.failed == [] and set(load.versions) == {"1", "2"}
     assert len(told) == 2 and all(line["level"] == "error" and "exception" in line for line in told)
 
 
-def test_a_version_that_was_named_stays_and_nothing_is_left_running(models):
+def test_what_was_answered_is_kept_when_the_server_is_told_to_end_and_nothing_is_left_running(models, expected):
     models.champion("1")
-    with serving(models, "--version", "2") as served:
+    models.keep_predictions()
+    with ExitStack() as afterwards, serving(models, "--version", "2", stop=signal.SIGTERM) as served:
         models.champion("2")
         models.champion("1")
         assert served.version()["alias"] is None
-        assert {served.ask(TEXTS).headers[VERSION] for _ in range(5)} == {"2"}
         started = psutil.Process(served.process.pid).children(recursive=True)
         assert len(started) >= 4
+        # The log of a process that was started again is as good as that of the first.
+        killed(model_process(served))
+        load = afterwards.enter_context(Load(served, expected))
+        load.until(50)
+        started += psutil.Process(served.process.pid).children(recursive=True)
     assert not any(runs(process) for process in started)
     with pytest.raises(requests.ConnectionError):
         served.ask(TEXTS)
+    assert set(load.versions) == {"2"} and all("Connection" in failure for failure in load.failed)
+    kept = pq.read_table(models.predictions).to_pylist()
+    assert Counter(row["text"] for row in kept) == Counter(text for _, place in load.answered for text in ASKED[place])
+    right = dict(zip(TEXTS, expected["2"][ASKED.index(TEXTS)], strict=True))
+    for row in kept:
+        assert (row["label"], row["version"]) == (right[row["text"]]["label"], "2")
+        assert row["probability"] == pytest.approx(right[row["text"]]["probability"], abs=1e-5)
+    assert all(path.suffix == ".parquet" and path.name[0] != "." for path in models.predictions.iterdir())
 
 
 def runs(process: psutil.Process) -> bool:
@@ -157,34 +194,36 @@ def model_process(served: Served) -> psutil.Process:
     return found
 
 
-def test_no_request_is_lost_when_the_model_process_is_killed_and_it_begins_with_the_version_before(models, expected):
-    models.champion("1")
-    with serving(models, "--timeout", "60") as served, Load(served, expected) as load:
-        models.champion("2")
-        served.until_version("2")
+def test_no_request_is_lost_when_the_model_process_is_killed_and_it_begins_with_the_version_before(
+    models, served, expected
+):
+    models.champion("2")
+    served.until_version("2")
+    starts, failures = numbers(served)["luthier_serve_model_starts_total"], served.version()["swap_failures"]
+    with Load(served, expected) as load:
+        load.until(20)
+        # What the alias names now is not what answered.
+        models.champion("3")
+        while served.version()["swap_failures"] == failures:
+            load.until(1)
         for _ in range(2):
-            load.until(20)
-            seen = len(load.versions)
             killed(model_process(served))
-            load.until(20)
-            assert set(load.versions[seen + CLIENTS :]) == {"2"}
-        assert metrics(requests.get(f"{served.url}/metrics").text)["luthier_serve_model_starts_total"] == 3
+            load.until(20 + CLIENTS)
+        assert numbers(served)["luthier_serve_model_starts_total"] == starts + 2
         assert requests.get(f"{served.url}/health").status_code == 200
     # What was with the killed process is asked again.
-    assert load.failed == []
+    assert load.failed == [] and set(load.versions) == {"2"}
 
 
-def test_the_whole_server_is_started_again_when_a_part_dies_that_nothing_works_without(models):
-    models.champion("1")
-    right = [row["label"] for row in answers(models.model("1"), TEXTS)]
-    with serving(models, breaks=True) as served:
-        for part in ("listens", "leads", "queues"):
-            leader, found = parts(served)
-            killed(found[part])
-            leader.wait(timeout=60)
-            answered = asked_again(served)
-            assert [row["label"] for row in answered.json()["predictions"]] == right
-            assert not any(runs(process) for process in found.values())
+def test_the_whole_server_is_started_again_when_a_part_dies_that_nothing_works_without(models, served):
+    right = [row["label"] for row in answers(models.model(served.version()["version"]), TEXTS)]
+    for part in ("listens", "leads", "queues"):
+        leader, found = parts(served)
+        killed(found[part])
+        leader.wait(timeout=60)
+        answered = asked_again(served)
+        assert [row["label"] for row in answered.json()["predictions"]] == right
+        assert not any(runs(process) for process in found.values())
 
 
 def parts(served: Served) -> tuple[psutil.Process, dict[str, psutil.Process]]:
@@ -200,6 +239,18 @@ def asked_again(served: Served) -> requests.Response:
             return served.ask(TEXTS)
         except requests.ConnectionError:
             assert served.process.poll() is None, served.log.read_text()
+            time.sleep(LOOK_SECONDS)
+
+
+def test_a_server_whose_luthier_serve_was_killed_ends(models):
+    models.champion("1")
+    with pytest.raises(AssertionError, match="-9"), serving(models) as served:
+        started = psutil.Process(served.process.pid).children(recursive=True)
+        killed(psutil.Process(served.process.pid))
+    deadline = time.monotonic() + 60
+    while any(runs(process) for process in started):
+        assert time.monotonic() < deadline
+        time.sleep(LOOK_SECONDS)
 
 
 def test_a_model_that_does_not_load_at_all_is_said_and_ends_the_command(models):

@@ -108,6 +108,21 @@ def test_threads_and_processes_share_a_folder_and_nothing_is_lost_or_half_seen(t
     assert len(logged(tmp_path / "log")) == 2 * 4 * 100 * 5
 
 
+def test_a_process_that_is_killed_leaves_no_file_that_is_not_whole(tmp_path):
+    script = (
+        "import sys, pathlib; from tests.unit.serving.test_prediction_log import *\n"
+        "with PredictionLog(pathlib.Path(sys.argv[1]), share=1.0, rotate_rows=5) as log:\n"
+        "    while True: log.record(rows(5), answers(5), version='1')\n"
+    )
+    for kills in range(1, 5):
+        process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "log")])
+        found = wait_for(kills * 10, tmp_path / "log")
+        process.kill()
+        process.wait()
+        assert all(pq.read_table(path).num_rows % 5 == 0 for path in found)
+    assert len(logged(tmp_path / "log")) >= 4 * 5
+
+
 def test_a_full_disk_costs_rows_and_says_so_and_later_rows_are_kept(tmp_path, monkeypatch, caplog):
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

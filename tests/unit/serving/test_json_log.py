@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from luthier.serving.request_log import JsonLines
+from luthier.serving.json_log import JsonLines
 
 
 @pytest.mark.parametrize("mark", ["\n", "\r", "\x0b", "\x1c", "\x85", "\u2028", "\u2029", "é", '"'])

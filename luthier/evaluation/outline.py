@@ -88,6 +88,7 @@ def certainty_sentence(report: "EvaluationReport") -> str:
     corrected = report.reads.corrected(report.confidence)
     more = "" if report.reads.number == 1 else f", made {corrected * 100:.4g} % for the {report.reads.number} readings"
     return (
-        f"Intervals hold with {each}{more}: Wilson's for shares of rows, else by 1,000 resamples of the rows. They say "
-        "how far other rows of the same kind may lead; rows of another kind may lead further."
+        f"Intervals hold with {each}{more}: Wilson's for shares of rows, else by 1,000 resamples of the rows, within "
+        "each label where a score is one over labels. They say how far other rows of the same kind may lead; rows of "
+        "another kind may lead further."
     )

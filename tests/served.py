@@ -169,7 +169,7 @@ def serving(
     finally:
         process.send_signal(stop)
         code = process.wait(timeout=60)
-    assert code == 0, log.read_text()
+    assert code == 0, f"ended with code {code}:\n{log.read_text()}"
     assert breaks or "Traceback" not in log.read_text(), log.read_text()
 
 

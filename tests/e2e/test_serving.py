@@ -244,7 +244,7 @@ def asked_again(served: Served) -> requests.Response:
 
 def test_a_server_whose_luthier_serve_was_killed_ends(models):
     models.champion("1")
-    with pytest.raises(AssertionError, match="-9"), serving(models) as served:
+    with pytest.raises(AssertionError, match="ended with code -9"), serving(models) as served:
         started = psutil.Process(served.process.pid).children(recursive=True)
         killed(psutil.Process(served.process.pid))
     deadline = time.monotonic() + 60

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 # oneDNN makes kernels for each length of a batch, and keeps them. With AMX those of a hundred lengths took two
 # gigabytes; rounded up, a few lengths serve all.
 MULTIPLE: Final = 8
+# A batch more costs a small model on a CPU as much time as about so many tokens more; a large one less.
+TOKENS_OF_A_BATCH: Final = 64
 
 
 def padded_length(tokens: int) -> int:
@@ -44,8 +46,20 @@ def by_length(
     tokenizer: Any, inputs: Mapping[str, Sequence[Any]], batch_size: int, device: "torch.device"
 ) -> "Iterator[tuple[list[int], dict[str, torch.Tensor]]]":
     """Batches of rows of similar length, the shortest first, each with the places of its rows."""
-    order = sorted(range(len(inputs["input_ids"])), key=lambda row: len(inputs["input_ids"][row]))
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
+    for chosen in batches_of(list(map(len, inputs["input_ids"])), batch_size):
         batch = padded(tokenizer, [{name: values[row] for name, values in inputs.items()} for row in chosen])
         yield chosen, {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def batches_of(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Rows of these numbers of tokens by length, a batch more where padding would cost more than that."""
+    chosen: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if chosen:
+            longer = padded_length(lengths[row]) - padded_length(lengths[chosen[-1]])
+            if len(chosen) == batch_size or len(chosen) * longer > TOKENS_OF_A_BATCH:
+                yield chosen
+                chosen = []
+        chosen.append(row)
+    if chosen:
+        yield chosen

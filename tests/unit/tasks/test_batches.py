@@ -1,16 +1,41 @@
 """Every task pads its batches to a few lengths."""
 
+import numpy as np
 import pytest
 import torch
 
 from luthier.tasks import TASKS
-from luthier.tasks.batches import MULTIPLE, padded_length, without_repeats
+from luthier.tasks.batches import MULTIPLE, TOKENS_OF_A_BATCH, batches_of, padded_length, without_repeats
 from luthier.tasks.head import Head
 from tests.tiny_models import byte_tokenizer, word_piece_tokenizer
 
 
 def test_lengths_are_rounded_up():
     assert [padded_length(tokens) for tokens in (1, 8, 9, 127, 128)] == [8, 8, 16, 128, 128]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 32])
+def test_batches_are_by_length_and_cost_no_more_than_full_ones(batch_size):
+    random = np.random.default_rng(batch_size)
+    for _ in range(50):
+        lengths = random.integers(1, 120, size=random.integers(0, 60)).tolist()
+        found = list(batches_of(lengths, batch_size))
+        order = [row for batch in found for row in batch]
+        assert sorted(order) == list(range(len(lengths)))
+        assert [lengths[row] for row in order] == sorted(lengths)
+        assert all(len(batch) <= batch_size for batch in found)
+        full = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        assert cost(found, lengths) <= cost(full, lengths) + TOKENS_OF_A_BATCH
+
+
+def cost(batches, lengths):
+    """Padded tokens, and what each batch costs besides."""
+    return sum(len(batch) * padded_length(lengths[batch[-1]]) + TOKENS_OF_A_BATCH for batch in batches)
+
+
+def test_one_long_row_pads_no_short_ones():
+    assert list(batches_of([9, 120, 8, 10, 7, 11, 12], 32)) == [[4, 2, 0, 3, 5, 6], [1]]
+    assert list(batches_of([9, 17, 8], 32)) == [[2, 0, 1]]
 
 
 def test_rows_that_read_alike_are_there_once_and_each_row_finds_its_own():

@@ -36,6 +36,7 @@ def serve_model(
     hosts: tuple[str, ...],
     log_texts: bool,
     threads: int | None,
+    at_once: int | None,
     precision: Precision,
     kept: ServingSection,
     console: Console,
@@ -44,10 +45,12 @@ def serve_model(
     require_free(port)
     target = version.find()
     fixed = version.version is not None
+    cores = threads or psutil.cpu_count(logical=False) or 1
     settings = Settings(
         model=version.model,
         port=port,
-        threads=threads or psutil.cpu_count(logical=False) or 1,
+        threads=cores,
+        at_once=min(at_once or cores, cores),
         precision=precision,
         alias=None if fixed else version.alias,
         hosts=hosts,

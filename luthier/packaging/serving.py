@@ -1,10 +1,11 @@
 """Answering rows with a tuned model: the code that a package ships, and that parity asks."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -81,6 +82,12 @@ class ServedModel:
         self.serving = serving
         self.tokenizer = load_tokenizer(folder)
         self.model = load_servable(folder, serving.head, serving.method)
+
+    def for_another_thread(self) -> Self:
+        """The same model; a tokenizer cannot be used while another thread changes how it cuts, so it has its own."""
+        found = copy.copy(self)
+        found.tokenizer = copy.deepcopy(self.tokenizer)
+        return found
 
     def predict(self, rows: pa.Table, how: Inference) -> Predictions:
         """The answers to rows of a split, with their evidence."""

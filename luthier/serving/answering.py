@@ -29,6 +29,9 @@ class AnsweringModel:
     def __init__(self, served: ServedModel, version: str, log: PredictionLog | None = None):
         self.served, self.version, self.log = served, version, log
 
+    def for_another_thread(self) -> "AnsweringModel":
+        return AnsweringModel(self.served.for_another_thread(), self.version, self.log)
+
     @property
     def writes(self) -> bool:
         return self.served.serving.head.is_language_model

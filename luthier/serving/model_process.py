@@ -2,8 +2,10 @@
 
 import os
 import signal
+import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 # How soon an idle process sees that it is to end.
 WAIT_SECONDS: Final = 0.2
+# Requests are read while the model works, and not behind it: more of them then wait together.
+NICENESS: Final = 5
 
 
 class Waiting:
@@ -31,17 +35,19 @@ class Waiting:
     def __init__(self, queue: "Queue[list[tuple[float, Job]]]", limits: Limits):
         self.queue, self.limits = queue, limits
         self.read: deque[tuple[float, Job]] = deque()
+        self.taking = threading.Lock()
 
     def take(self) -> list[Job]:
-        """What is there, up to a number of rows; of nothing it waits a moment for the first."""
+        """What is there, up to a number of rows; of nothing it waits a moment for the first. One thread at a time."""
         taken: dict[str, Job] = {}
         rows = 0
-        while rows < self.limits.batch_rows and (self.read or self._finds_more(wait=not taken)):
-            asked, job = self.read.popleft()
-            if time.monotonic() - asked <= self.limits.seconds:
-                # What is asked again may still have been in the queue.
-                taken[job.uid] = job
-                rows += job.rows
+        with self.taking:
+            while rows < self.limits.batch_rows and (self.read or self._finds_more(wait=not taken)):
+                asked, job = self.read.popleft()
+                if time.monotonic() - asked <= self.limits.seconds:
+                    # What is asked again may still have been in the queue.
+                    taken[job.uid] = job
+                    rows += job.rows
         return list(taken.values())
 
     def _finds_more(self, *, wait: bool) -> bool:
@@ -53,7 +59,7 @@ class Waiting:
 
 
 class Batches(LitLoop):
-    """A loop of LitServe's, which answers what waits together.
+    """A loop of LitServe's, which answers what waits together, in as many threads as the model has copies for.
 
     It ends between two batches when the process is told to (SIGTERM), so that all that was answered is also kept.
     """
@@ -79,13 +85,22 @@ class Batches(LitLoop):
         def tell(job: Job, piece: Piece) -> None:
             say({job.uid: piece})
 
+        def answer(thread: int) -> None:
+            try:
+                while not self.ended:
+                    if jobs := waiting.take():
+                        answers = lit_api.model.answer(jobs, tell, thread=thread)
+                        say({job.uid: answer for job, answer in zip(jobs, answers, strict=True)})
+            finally:
+                # Where one thread fails, the process ends, and is started again.
+                self.ended = True
+
         signal.signal(signal.SIGTERM, self.end)
         waiting = Waiting(request_queue, lit_api.settings.limits)
         say(Started(os.getpid()))
-        while not self.ended:
-            if jobs := waiting.take():
-                answers = lit_api.model.answer(jobs, tell)
-                say({job.uid: answer for job, answer in zip(jobs, answers, strict=True)})
+        threads = len(lit_api.model.models)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(answer, range(threads)))
         lit_api.end()
 
 
@@ -103,10 +118,11 @@ class ModelProcess(litserve.LitAPI):
         from luthier.serving.swapping import SwappingModel
 
         log_as_json()
-        torch.set_num_threads(self.settings.threads)
+        os.nice(NICENESS)
         torch.set_float32_matmul_precision("medium" if self.settings.precision == "bfloat16" else "highest")
         self.prediction_log = self._prediction_log()
-        self.model = SwappingModel(Control(self.folder), self.prediction_log)
+        self.model = SwappingModel(Control(self.folder), self.prediction_log, at_once=self.settings.at_once)
+        torch.set_num_threads(max(1, self.settings.threads // len(self.model.models)))
         self.model.watch()
 
     def end(self) -> None:

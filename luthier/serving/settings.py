@@ -43,12 +43,14 @@ class Kept:
 class Settings:
     """``hosts`` are the names, besides this machine's own, under which a browser may ask.
 
-    ``precision`` is that of matrix products: the model was measured in float32.
+    ``threads`` are those of the model, and ``at_once`` batches share them. ``precision`` is that of matrix
+    products: the model was measured in float32.
     """
 
     model: str
     port: int
     threads: int
+    at_once: int = 1
     precision: Precision = "float32"
     alias: str | None = None
     hosts: tuple[str, ...] = ()

@@ -26,6 +26,10 @@ def serve(
     max_waiting: Annotated[int, typer.Option(min=1, help="Requests that wait; more are told to come back.")] = 128,
     batch_rows: Annotated[int, typer.Option(min=1, help="Rows the model is given at once.")] = 64,
     threads: Annotated[int | None, typer.Option(min=1, help="Of the model; one a core by default.")] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(min=1, help="Batches that share the threads; one a thread by default, for a model that writes 1."),
+    ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16"], typer.Option(help="bfloat16 is faster where the processor has it, and rounds.")
     ] = "float32",
@@ -55,6 +59,7 @@ def serve(
         hosts=tuple(allow_host or ()),
         log_texts=log_texts,
         threads=threads,
+        at_once=at_once,
         precision=precision,
         kept=resolved.recipe.serve,
         console=console,

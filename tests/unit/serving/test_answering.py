@@ -1,6 +1,7 @@
 """The rows of several requests answered together."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -58,6 +59,18 @@ def test_each_request_has_the_answers_of_its_own_rows(tmp_path):
     assert (one.batch.requests, one.batch.rows, two.batch) == (3, 4, None)
     ((rows, recorded, version),) = log.recorded
     assert [row["text"] for row in rows] == TEXTS and recorded == [*one.answers, *two.answers] and version == "7"
+
+
+def test_threads_ask_one_model_at_once_and_are_answered_what_it_answers_alone(tmp_path):
+    model = answering("single", tmp_path)
+    other = model.for_another_thread()
+    assert other.served.model is model.served.model and other.served.tokenizer is not model.served.tokenizer
+    asked = [[job("a", TEXTS[:count]), job("b", TEXTS[count:])] for count in (1, 2, 3)] * 20
+    right = [[answer.answers for answer in model.answer(jobs, silent)] for jobs in asked]
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(lambda m: [m.answer(jobs, silent) for jobs in asked], m) for m in (model, other)]
+    for found in both:
+        assert [[answer.answers for answer in pair] for pair in found.result()] == right
 
 
 def test_a_request_that_cannot_be_read_harms_no_other(tmp_path):

@@ -1,7 +1,7 @@
 """What came of evaluating one trained model on its test split: scores, verdict, examples, where it all came from."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.markdown import report_markdown
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
+from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.plots import confusion_matrix
 from luthier.evaluation.scores import Score
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
@@ -30,8 +31,9 @@ from luthier.training.history import History
 class EvaluationReport:
     """Everything that the report's page and its JSON say.
 
-    ``baselines`` are scored by the deciding ``metric``. ``scored_rows`` says how many test rows each metric rests on,
-    ``unscored`` why a metric or a baseline has no score. ``labels`` are the classes, or the kinds of entities;
+    ``baselines`` are scored by the deciding ``metric``, and ``gains`` say how much better than each the model is on the
+    same rows. ``scored_rows`` says how many test rows each metric rests on, ``unscored`` why a metric, a baseline or a
+    gain is not there. ``labels`` are the classes, or the kinds of entities;
     ``confusion`` has the true ones as rows, where a row has one label. ``created`` is ISO 8601. ``champion`` is there
     where another model was the registered champion. ``reads`` says who read these test rows before, and intervals are
     corrected for it. ``calibration`` is what the answers were made with, ``cost`` is there where the gate asks for it.
@@ -62,6 +64,7 @@ class EvaluationReport:
     calibration: Calibration = UNCALIBRATED
     cost: ServingCost | None = None
     aspects: Aspects = UNEXAMINED
+    gains: dict[str, PairedDifference] = field(default_factory=dict)
 
     @property
     def untunable(self) -> tuple[Condition, ...]:
@@ -102,6 +105,7 @@ def report_json(
         "target": report.target,
         "metrics": {name: asdict(found) for name, found in report.metrics.items()},
         "baselines": {name: asdict(found) for name, found in report.baselines.items()},
+        "gains": {name: asdict(found) for name, found in report.gains.items()},
         "champion": asdict(report.champion) if report.champion else None,
         "gate": [asdict(condition) for condition in report.gate],
         "reads": report.reads.number,

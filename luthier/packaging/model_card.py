@@ -9,7 +9,14 @@ import yaml
 
 from luthier.evaluation.markdown_text import escaped
 from luthier.evaluation.report import EvaluationReport
-from luthier.evaluation.wording import metric_name, remark_sentences, scope_sentences, score_texts, verdict_sentence
+from luthier.evaluation.wording import (
+    beside_texts,
+    metric_name,
+    remark_sentences,
+    scope_sentences,
+    score_texts,
+    verdict_sentence,
+)
 from luthier.recipe.resolving import flatten
 
 LICENSES = {
@@ -100,6 +107,7 @@ def model_card(
         limit=_limit(report, recipe["training"]["max_length"]),
         metric_name=metric_name,
         score_texts=score_texts,
+        beside=beside_texts(report),
     )
     matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
     return f"---\n{matter}---\n\n{body}"

@@ -83,6 +83,11 @@ class EvaluationReport:
         return self.metrics[self.metric]
 
     @property
+    def corrected_confidence(self) -> float:
+        """What each interval is made for, which the readings of the test split raise."""
+        return self.reads.corrected(self.confidence)
+
+    @property
     def beside_baselines(self) -> dict[str, Score]:
         """The deciding score of the model, and below it those of the baselines."""
         return {TUNED: self.deciding, **self.baselines}

@@ -12,6 +12,7 @@ from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.wording import (
     beside_texts,
     metric_name,
+    reads_sentence,
     remark_sentences,
     scope_sentences,
     score_texts,
@@ -103,6 +104,7 @@ def model_card(
         settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
         verdict=verdict_sentence(report),
         remarks=remark_sentences(report),
+        reads=reads_sentence(report),
         scope=scope_sentences(report),
         limit=_limit(report, recipe["training"]["max_length"]),
         metric_name=metric_name,
@@ -163,7 +165,7 @@ def _front_matter(
             "type": METRIC_TYPES.get(name, name),
             "name": metric_name(name),
             "value": score.value,
-            "args": {"low": score.low, "high": score.high, "confidence": report.confidence},
+            "args": {"low": score.low, "high": score.high, "confidence": report.corrected_confidence},
         }
         for name, score in report.metrics.items()
     ]

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -25,6 +25,9 @@ from luthier.packaging.cost import ServingCost
 from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.training.history import History
+
+# What grows with the rows or with pairs of labels, wherever it stands: rows of the data and what was answered to them.
+LISTINGS: Final = frozenset({"examples", "suspects", "texts", "copies", "side_by_side", "confusion"})
 
 
 @dataclass(frozen=True)
@@ -129,13 +132,19 @@ def report_json(
     }
 
 
+def report_data(report: EvaluationReport, *, listings: bool = True) -> dict[str, Any]:
+    """What report.json says; without ``listings`` no text of a row, and of many labels no matrix."""
+    left_out = frozenset() if listings else LISTINGS
+    return asdict(report, dict_factory=lambda pairs: {name: value for name, value in pairs if name not in left_out})
+
+
 def write_report(report: EvaluationReport, history: History, folder: Path) -> None:
     """Writes report.json, report.html (one file that loads nothing), report.md, and pictures as PNG.
 
     They are curves.png, scores.png and, where a row has one label, confusion.png.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(report), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(report_data(report), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text, encoding="utf-8")
     diagnosis = report.aspects.diagnosis
     write_for_tuning(diagnosis.for_tuning if diagnosis else (), folder)

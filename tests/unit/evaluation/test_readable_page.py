@@ -39,7 +39,7 @@ SEEN = """least => {
     wide: shown.filter(e => ['TABLE', 'FIGURE', 'svg', 'P', 'DL'].includes(e.tagName))
       .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || (e.scrollWidth > e.clientWidth + 1)).map(name),
     cut: shown.filter(e => style(e).overflow === 'hidden' && e.scrollWidth > e.clientWidth + 1).map(name),
-    hidden: [...document.body.querySelectorAll('section *')]
+    hidden: [...document.body.querySelectorAll('section *:not(svg *, style)')]
       .filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(name),
   }
 }"""

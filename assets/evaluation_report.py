@@ -105,6 +105,7 @@ def described(
     ``further`` is what the run and the loop's earlier rounds add.
     """
     from luthier.evaluation.markdown import report_markdown
+    from luthier.evaluation.report import report_data
     from luthier.evaluation.wording import champion_sentence, verdict_sentence
 
     rows = [
@@ -123,6 +124,8 @@ def described(
         "comparison": picture((artifact.folder / "scores.png").read_bytes(), "scores with intervals"),
         "curves": picture((artifact.folder / "curves.png").read_bytes(), "loss and validation score by step"),
         "report": dg.MetadataValue.path(artifact.folder / "report.html"),
+        "report as Markdown": dg.MetadataValue.path(artifact.folder / "report.md"),
+        "report as JSON": dg.MetadataValue.json(report_data(report, listings=False)),
         "MLflow run": tracking.link_to(artifact.manifest["mlflow_run_id"]),
     }
     if report.confusion:

@@ -18,6 +18,7 @@ def log_report(run: TrackedRun, report: "EvaluationReport", folder: Path) -> Non
     run.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
     run.log_metrics({f"test_{report.metric}_{end}": getattr(report.deciding, end) for end in ("low", "high")})
     run.log_metrics({f"baseline_{name}": found.value for name, found in report.baselines.items()})
+    run.log_metrics({"test_reads": report.reads.number})
     run.log_metrics(champion_metrics(report))
     run.set_tags({"luthier.verdict": report.verdict, **champion_tags(report)})
     for path in sorted(each for each in folder.iterdir() if each.name != FILE):
@@ -27,6 +28,7 @@ def log_report(run: TrackedRun, report: "EvaluationReport", folder: Path) -> Non
 def summarize(artifact: Artifact, report: "EvaluationReport", parent: TrackedRun, round_number: int | None) -> None:
     """Puts the verdict, the deciding score and the report on the parent run, where people look first."""
     parent.log_metrics({f"test_{name}": found.value for name, found in report.metrics.items()})
+    parent.log_metrics({"test_reads": report.reads.number})
     list_verdict(parent, report, round_number, reused=artifact.reused)
     parent.log_metrics(champion_metrics(report))
     tags = {"luthier.verdict": report.verdict, "luthier.evaluation_report": artifact.digest}

@@ -50,7 +50,7 @@ class Registration:
     def tags(self) -> dict[str, str]:
         """What a version is made of, by the digest of each artifact; its score; and why it was registered."""
         report, inputs = self.report, self.artifact.manifest["inputs"]
-        score = {"metric": report.metric, "confidence": report.confidence, **asdict(report.deciding)}
+        score = {"metric": report.metric, "confidence": report.corrected_confidence, **asdict(report.deciding)}
         return {
             DIGEST_TAG: self.artifact.digest,
             ADAPTER_TAG: inputs["adapter"],

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.examples import chosen_examples
 from luthier.evaluation.gate import conditions
 from luthier.evaluation.labels import class_scores, confusion, indicators
+from luthier.evaluation.paired import PairedDifference, paired_difference
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.scores import Score, score
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
@@ -23,6 +24,8 @@ from luthier.recipe.schema import EvaluationSection
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found", Score, PairedDifference)
 
 
 def evaluate(
@@ -54,6 +57,11 @@ def evaluate(
         {name: name for name in test.baselines},
         lambda name: score(metric, *test.compared(metric, name), confidence=confidence),
     )
+    own = test.compared(metric)
+    gains, unpaired = _scored(
+        {name: f"gain over {name}" for name in baselines},
+        lambda name: paired_difference(metric, own, test.compared(metric, name), confidence=confidence),
+    )
     report = EvaluationReport(
         recipe=recipe,
         task=test.task.name,
@@ -63,8 +71,9 @@ def evaluate(
         confidence=evaluation.confidence,
         metrics=metrics,
         baselines=baselines,
+        gains=gains,
         scored_rows={name: len(test.compared(name)[0]) for name in metrics},
-        unscored={title: error.what for title, error in {**undefined, **failed}.items()},
+        unscored={title: error.what for title, error in {**undefined, **failed, **unpaired}.items()},
         rows=dict(rows),
         trainable_parameters=trainable_parameters,
         examples=chosen_examples(test),
@@ -84,9 +93,9 @@ def evaluate(
 
 
 def _scored(
-    titles: Mapping[str, str], scored: Callable[[str], Score]
-) -> tuple[dict[str, Score], dict[str, LuthierError]]:
-    """The scores that these rows allow, and by title why they do not allow the others."""
+    titles: Mapping[str, str], scored: Callable[[str], Found]
+) -> tuple[dict[str, Found], dict[str, LuthierError]]:
+    """The scores, or gains, that these rows allow, and by title why they do not allow the others."""
     found, failed = {}, {}
     for name, title in titles.items():
         try:

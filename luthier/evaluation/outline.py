@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from luthier.evaluation.gate import Condition, ConditionName
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.wording import (
+    beside_texts,
     examples_sentence,
     reads_sentence,
     remark_sentences,
@@ -57,6 +58,7 @@ def said(report: "EvaluationReport") -> dict[str, Any]:
         "certainty": certainty_sentence(report),
         "scope": scope_sentences(report),
         "score_texts": score_texts,
+        "beside": beside_texts(report),
         "examples": examples_sentence(report.examples),
         "aspects": placed(report),
     }

@@ -71,6 +71,8 @@ def paired_difference(
     if len(first[0]) != len(second[0]):
         lengths = (len(first[0]), len(second[0]))
         raise LuthierError("two models must have answered the same rows", where=metric, received=lengths)
+    if not same_gold(first[0], second[0]):
+        raise LuthierError("two models must be held against the same answers, or the same tokens", where=metric)
     sign = 1 if METRICS[metric].higher_is_better else -1
     value = sign * (one.value - other.value)
     if not math.isfinite(value):
@@ -87,6 +89,13 @@ def paired_difference(
         confidence=confidence,
         mcnemar_p=_mcnemar_of(one, other),
     )
+
+
+def same_gold(first: Any, second: Any) -> bool:
+    """Whether two models were asked for the same: of a metric that counts tokens other ones are not."""
+    if isinstance(first, np.ndarray):
+        return bool(np.array_equal(first, second))
+    return list(first) == list(second)
 
 
 def mcnemar(gained: int, lost: int) -> float:

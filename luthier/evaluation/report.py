@@ -1,9 +1,9 @@
 """What came of evaluating one trained model on its test split: scores, verdict, examples, where it all came from."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -17,6 +17,7 @@ from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.markdown import report_markdown
 from luthier.evaluation.next_step import next_step_sentence
 from luthier.evaluation.page import curves_picture, render_page, scores_picture
+from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.plots import confusion_matrix
 from luthier.evaluation.scores import Score
 from luthier.evaluation.test_reads import NEVER_READ, TestReads
@@ -25,13 +26,17 @@ from luthier.tasks import TASKS
 from luthier.tasks.calibration import UNCALIBRATED, Calibration
 from luthier.training.history import History
 
+# What grows with the rows or with pairs of labels, wherever it stands: rows of the data and what was answered to them.
+LISTINGS: Final = frozenset({"examples", "suspects", "texts", "copies", "side_by_side", "confusion"})
+
 
 @dataclass(frozen=True)
 class EvaluationReport:
     """Everything that the report's page and its JSON say.
 
-    ``baselines`` are scored by the deciding ``metric``. ``scored_rows`` says how many test rows each metric rests on,
-    ``unscored`` why a metric or a baseline has no score. ``labels`` are the classes, or the kinds of entities;
+    ``baselines`` are scored by the deciding ``metric``, and ``gains`` say how much better than each the model is on the
+    same rows. ``scored_rows`` says how many test rows each metric rests on, ``unscored`` why a metric, a baseline or a
+    gain is not there. ``labels`` are the classes, or the kinds of entities;
     ``confusion`` has the true ones as rows, where a row has one label. ``created`` is ISO 8601. ``champion`` is there
     where another model was the registered champion. ``reads`` says who read these test rows before, and intervals are
     corrected for it. ``calibration`` is what the answers were made with, ``cost`` is there where the gate asks for it.
@@ -62,6 +67,7 @@ class EvaluationReport:
     calibration: Calibration = UNCALIBRATED
     cost: ServingCost | None = None
     aspects: Aspects = UNEXAMINED
+    gains: dict[str, PairedDifference] = field(default_factory=dict)
 
     @property
     def untunable(self) -> tuple[Condition, ...]:
@@ -78,6 +84,11 @@ class EvaluationReport:
     def deciding(self) -> Score:
         """The score that the verdict rests on."""
         return self.metrics[self.metric]
+
+    @property
+    def corrected_confidence(self) -> float:
+        """What each interval is made for, which the readings of the test split raise."""
+        return self.reads.corrected(self.confidence)
 
     @property
     def beside_baselines(self) -> dict[str, Score]:
@@ -102,6 +113,7 @@ def report_json(
         "target": report.target,
         "metrics": {name: asdict(found) for name, found in report.metrics.items()},
         "baselines": {name: asdict(found) for name, found in report.baselines.items()},
+        "gains": {name: asdict(found) for name, found in report.gains.items()},
         "champion": asdict(report.champion) if report.champion else None,
         "gate": [asdict(condition) for condition in report.gate],
         "reads": report.reads.number,
@@ -120,13 +132,19 @@ def report_json(
     }
 
 
+def report_data(report: EvaluationReport, *, listings: bool = True) -> dict[str, Any]:
+    """What report.json says; without ``listings`` no text of a row, and of many labels no matrix."""
+    left_out = frozenset() if listings else LISTINGS
+    return asdict(report, dict_factory=lambda pairs: {name: value for name, value in pairs if name not in left_out})
+
+
 def write_report(report: EvaluationReport, history: History, folder: Path) -> None:
     """Writes report.json, report.html (one file that loads nothing), report.md, and pictures as PNG.
 
     They are curves.png, scores.png and, where a row has one label, confusion.png.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(report), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(report_data(report), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text, encoding="utf-8")
     diagnosis = report.aspects.diagnosis
     write_for_tuning(diagnosis.for_tuning if diagnosis else (), folder)

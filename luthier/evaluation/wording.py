@@ -80,6 +80,21 @@ def score_texts(report: "EvaluationReport", metric: str, score: "Score") -> tupl
     return f"{score.value:,.{shown}f}", interval(metric, score, shown)
 
 
+def beside_texts(report: "EvaluationReport") -> list[tuple[str, ...]]:
+    """The model and its baselines for a table: name, score, interval, the model's paired gain, its p and McNemar's."""
+    return [
+        (name, *score_texts(report, report.metric, score), *_gain_texts(report.metric, report.gains.get(name)))
+        for name, score in report.beside_baselines.items()
+    ]
+
+
+def _gain_texts(metric: str, gain: "PairedDifference | None") -> tuple[str, str, str]:
+    if gain is None:
+        return NOTHING, NOTHING, NOTHING
+    mcnemar = NOTHING if gain.mcnemar_p is None else f"{gain.mcnemar_p:.2g}"
+    return signed(gain, places(metric, gain.value)), f"{gain.p:.2g}", mcnemar
+
+
 def decimals(report: "EvaluationReport") -> int:
     """Decimals at which value and bounds of the deciding metric still lie on the target's true side."""
     metric, score, target = METRICS[report.metric], report.deciding, report.target
@@ -139,14 +154,17 @@ def baseline_sentence(report: "EvaluationReport") -> str | None:
     if not report.baselines:
         return None
     metric, score = report.metric, report.deciding
-    sign, better = (1, "above") if METRICS[metric].higher_is_better else (-1, "below")
+    sign = 1 if METRICS[metric].higher_is_better else -1
     name, best = max(report.baselines.items(), key=lambda item: sign * item[1].value)
-    gain, stands = sign * (score.value - best.value), f"the best baseline, {name} ({number(metric, best.value)})"
-    if gain <= 0:
-        return f"The model is not {better} {stands}: on this metric the training gained nothing."
-    apart = score.low > best.high if sign > 0 else score.high < best.low
-    chance = "the intervals do not overlap" if apart else "the intervals overlap, so the gain may be chance"
-    return f"The model is {number(metric, gain)} {better} {stands}; {chance}."
+    scores = f"{metric_name(metric)} {number(metric, score.value)} against {number(metric, best.value)}"
+    gain = report.gains.get(name)
+    if gain is None:
+        return f"The best baseline, {name}, was not compared in pairs: {scores}."
+    nothing = " On this metric the training gained nothing." if gain.value <= 0 else ""
+    return (
+        f"The model is {_stands(gain)} the best baseline, {name}: {scores}, a gain of "
+        f"{_paired(gain, places(metric, gain.value))}.{nothing}"
+    )
 
 
 def champion_sentence(report: "EvaluationReport") -> str | None:
@@ -161,14 +179,22 @@ def champion_sentence(report: "EvaluationReport") -> str | None:
     scores = f"{number(metric, found.candidate.value)} against {number(metric, found.champion.value)}"
     left_out = f" ({found.left_out:,} left out that it was trained or validated on)" if found.left_out else ""
     digits = places(metric, found.candidate.value)
-    bounds = f"{gain.confidence * 100:g} % interval {gain.low:+,.{digits}f} to {gain.high:+,.{digits}f}"
-    chances = [f"p {gain.p:.2g}", *([] if gain.mcnemar_p is None else [f"McNemar's p {gain.mcnemar_p:.2g}"])]
-    said = {"better": "significantly better than", "worse": "significantly worse than"}
-    stands = said.get(found.outcome, "not significantly better than")
     return (
-        f"On {found.rows:,} rows{left_out} it is {stands} {name}: {metric_name(metric)} {scores}, "
-        f"a gain of {gain.value:+,.{digits}f} ({bounds}; {', '.join(chances)})."
+        f"On {found.rows:,} rows{left_out} it is {_stands(gain)} {name}: {metric_name(metric)} {scores}, "
+        f"a gain of {_paired(gain, digits)}."
     )
+
+
+def _stands(gain: "PairedDifference") -> str:
+    if gain.is_better:
+        return "significantly better than"
+    return "significantly worse than" if gain.is_worse else "not significantly better than"
+
+
+def _paired(gain: "PairedDifference", digits: int) -> str:
+    bounds = f"{gain.confidence * 100:.4g} % interval {gain.low:+,.{digits}f} to {gain.high:+,.{digits}f}"
+    chances = [f"p {gain.p:.2g}", *([] if gain.mcnemar_p is None else [f"McNemar's p {gain.mcnemar_p:.2g}"])]
+    return f"{gain.value:+,.{digits}f} ({bounds}; {', '.join(chances)})"
 
 
 def scope_sentences(report: "EvaluationReport") -> list[str]:

@@ -9,7 +9,15 @@ import yaml
 
 from luthier.evaluation.markdown_text import escaped
 from luthier.evaluation.report import EvaluationReport
-from luthier.evaluation.wording import metric_name, remark_sentences, scope_sentences, score_texts, verdict_sentence
+from luthier.evaluation.wording import (
+    beside_texts,
+    metric_name,
+    reads_sentence,
+    remark_sentences,
+    scope_sentences,
+    score_texts,
+    verdict_sentence,
+)
 from luthier.recipe.resolving import flatten
 
 LICENSES = {
@@ -96,10 +104,12 @@ def model_card(
         settings=dict(flatten({name: recipe[name] for name in ("method", "training")})),
         verdict=verdict_sentence(report),
         remarks=remark_sentences(report),
+        reads=reads_sentence(report),
         scope=scope_sentences(report),
         limit=_limit(report, recipe["training"]["max_length"]),
         metric_name=metric_name,
         score_texts=score_texts,
+        beside=beside_texts(report),
     )
     matter = yaml.safe_dump(_front_matter(report, model, recipe, base, language), sort_keys=False, allow_unicode=True)
     return f"---\n{matter}---\n\n{body}"
@@ -155,7 +165,7 @@ def _front_matter(
             "type": METRIC_TYPES.get(name, name),
             "name": metric_name(name),
             "value": score.value,
-            "args": {"low": score.low, "high": score.high, "confidence": report.confidence},
+            "args": {"low": score.low, "high": score.high, "confidence": report.corrected_confidence},
         }
         for name, score in report.metrics.items()
     ]

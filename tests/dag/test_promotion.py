@@ -68,6 +68,9 @@ def test_a_better_model_replaces_the_champion_and_stays_it_when_nothing_changes(
     assert "significantly better" in metadata(second, "deployed_artifact")["promoted because"]
     runs = {run.info.run_name: run for run in graph.mlflow_runs(second)}
     parent = runs["tiny · first training · met"]
+    assert [run.data.metrics["test_reads"] for run in (runs["3 evaluation"], parent)] == [2, 2]
+    score = json.loads(graph.tracking.version_tags("tiny", "2")["luthier.score"])
+    assert (score["low"], score["confidence"]) == (found.candidate.low, pytest.approx(0.975))
     assert runs["3 evaluation"].data.metrics["champion_difference_low"] == pytest.approx(found.difference.low)
     assert parent.data.tags["luthier.compared_champion"] == "tiny 1"
     assert parent.data.tags["luthier.beside_champion"] == "better"

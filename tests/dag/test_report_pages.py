@@ -154,10 +154,22 @@ def test_two_reports_on_the_same_rows_are_compared_in_pairs(compared, folders, a
             other_side(other, resolved, graph.instance, graph.artifacts, graph.tracking)
 
 
-def test_the_graph_hands_on_findings_and_says_what_is_next(graph, tiny_bert, write_recipe):
+def test_the_graph_hands_on_findings_and_every_form_and_says_what_is_next(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, evaluation="{metric: accuracy, target: 0.999}")
-    found = metadata(graph.run(select=up_to("evaluation_report")), "evaluation_report")
-    report = read_report(graph.artifacts.root / "evaluation_report" / found["digest"])
+    result = graph.run(select=up_to("evaluation_report"))
+    found = metadata(result, "evaluation_report")
+    folder = graph.artifacts.root / "evaluation_report" / found["digest"]
+    report = read_report(folder)
+    kept = json.loads((folder / "report.json").read_text())
+    shown = found["report as JSON"]
+    assert shown["metrics"] == kept["metrics"] and shown["gains"] == kept["gains"]
+    assert shown == {name: part for name, part in kept.items() if name in shown} | {"aspects": shown["aspects"]}
+    assert set(kept) - set(shown) == {"examples", "confusion"}
+    forms = {"report": "report.html", "report as Markdown": "report.md"}
+    assert {name: found[name] for name in forms} == {name: str(folder / file) for name, file in forms.items()}
+    (run,) = [run for run in graph.mlflow_runs(result) if run.info.run_name == "3 evaluation"]
+    logged = {file.path for file in graph.tracking.store.client.list_artifacts(run.info.run_id)}
+    assert {"report.html", "report.md", "report.json"} <= logged
     assert found["what next"]
     assert found["what next"] in html.unescape(found["in short"]).replace("\\", "")
     assert len(found["in short"]) < 4000

@@ -1,7 +1,5 @@
 """Whether there are too few rows, by the learning curve of a cheap model."""
 
-from collections.abc import Iterator
-
 from luthier.evaluation.diagnosis.finding import Finding
 from luthier.evaluation.diagnosis.learning_curve import FURTHER, LearningCurve
 from luthier.evaluation.known import Known
@@ -12,14 +10,16 @@ from luthier.tasks.metric import METRICS
 WORTH = 0.01
 
 
-def data_size_findings(known: Known, curve: LearningCurve | None) -> Iterator[Finding]:
-    """More rows would help, and more surely than by chance."""
-    if curve is None or curve.gain_low <= 0 or min(curve.gain, _beyond_measured(curve)) < WORTH * _span(curve):
-        return
+def data_size_findings(known: Known, curve: LearningCurve | None) -> list[Finding] | None:
+    """More rows would help, and more surely than by chance; None without a curve."""
+    if curve is None:
+        return None
+    if curve.gain_low <= 0 or min(curve.gain, _beyond_measured(curve)) < WORTH * _span(curve):
+        return []
     name, metric = METRICS[curve.metric].title, curve.metric
     digits = places(metric, curve.gain)
     last = curve.further[-1]
-    yield Finding(
+    finding = Finding(
         "too little data",
         "low" if known.reaches_target else "medium",
         f"The learning curve of the {curve.of} still gets better: with {FURTHER[-1]} times the rows its {name} is "
@@ -36,6 +36,7 @@ def data_size_findings(known: Known, curve: LearningCurve | None) -> Iterator[Fi
             **({} if curve.needed is None else {"needed": float(curve.needed)}),
         },
     )
+    return [finding]
 
 
 def remedy(curve: LearningCurve) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Kind = Literal[
     "divergence",
@@ -14,6 +14,7 @@ Kind = Literal[
     "class confusion",
     "lucky validation",
 ]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("high", "medium", "low")
 

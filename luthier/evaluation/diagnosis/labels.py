@@ -1,6 +1,6 @@
 """What the labels do: some look wrong, some are rare and missed, some are taken for others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,13 +38,15 @@ def noise(known: Known) -> float | None:
     return wrong_share(gold, outputs)
 
 
-def noise_findings(known: Known) -> Iterator[Finding]:
-    """Labels that look wrong."""
+def noise_findings(known: Known) -> list[Finding] | None:
+    """Labels that look wrong; None where it cannot be told."""
     share = noise(known)
-    if share is None or share < NOISY:
-        return
+    if share is None:
+        return None
+    if share < NOISY:
+        return []
     rows = len(known.validation.rows)
-    yield Finding(
+    finding = Finding(
         "noisy labels",
         "medium",
         f"The model surely contradicts about {share:.1%} of {rows:,} validation labels: they are wrong, or it errs "
@@ -54,14 +56,15 @@ def noise_findings(known: Known) -> Iterator[Finding]:
         ("training.label_smoothing",),
         {"share": share, "rows": float(rows)},
     )
+    return [finding]
 
 
-def imbalance_findings(known: Known) -> Iterator[Finding]:
-    """Rare labels that the model misses."""
+def imbalance_findings(known: Known) -> list[Finding] | None:
+    """Rare labels that the model misses; None where a row has no one label."""
     validation = known.validation
     labels = validation.head.labels
     if validation.head.problem != "single_label_classification" or len(labels) < 2:
-        return
+        return None
     gold, predicted = (np.asarray(ids) for ids in validation.compared("accuracy"))
     counts = np.bincount(np.asarray(known.train["label_id"].to_pylist()), minlength=len(labels))
     shares = counts / counts.sum()
@@ -78,12 +81,12 @@ def imbalance_findings(known: Known) -> Iterator[Finding]:
         and each.recall < mean - LOW
     ]
     if not missed:
-        return
+        return []
     said = ", ".join(
         f"{label} ({share:.1%} of the training rows, recall {r:.3f})" for share, label, r in sorted(missed)[:MOST]
     )
     least = min(missed)
-    yield Finding(
+    finding = Finding(
         "label imbalance",
         "medium",
         f"Rare labels are missed on the validation rows, where the mean recall is {mean:.3f}: {said}.",
@@ -96,19 +99,20 @@ def imbalance_findings(known: Known) -> Iterator[Finding]:
             "labels": float(len(missed)),
         },
     )
+    return [finding]
 
 
-def confusion_findings(test: Evaluated) -> Iterator[Finding]:
-    """Labels that are taken for others, on the test rows."""
+def confusion_findings(test: Evaluated) -> list[Finding] | None:
+    """Labels that are taken for others, on the test rows; None where there are no three of them, one a row."""
     labels = test.head.labels
     if test.head.problem != "single_label_classification" or len(labels) < 3:
-        return
+        return None
     gold, predicted = (np.asarray(ids) for ids in test.compared("accuracy"))
     pairs = confused(confusion(gold, predicted, len(labels)), labels)
     if not pairs:
-        return
+        return []
     said = ", ".join(f"{pair.true} for {pair.predicted} ({pair.rows} of {pair.of})" for pair in pairs[:MOST])
-    yield Finding(
+    finding = Finding(
         "class confusion",
         "medium",
         f"Labels are taken for others on the test rows: {said}.",
@@ -117,6 +121,7 @@ def confusion_findings(test: Evaluated) -> Iterator[Finding]:
         ("data.columns.label",),
         {"pairs": float(len(pairs)), "rows": float(pairs[0].rows), "of": float(pairs[0].of)},
     )
+    return [finding]
 
 
 def confused(counts: np.ndarray, labels: Sequence[str]) -> list[ConfusedPair]:

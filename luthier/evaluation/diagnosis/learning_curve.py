@@ -78,15 +78,17 @@ class LearningCurve:
         return float(_score_of(METRICS[self.metric], np.asarray(a + b * (rows / self.rows) ** -c)))
 
 
-def learning_curve(known: Known) -> LearningCurve | None:
-    """The probe's curve; None for a task that has no probe, or where the recipe asks for none.
+def learning_curve(known: Known) -> LearningCurve:
+    """The probe's curve.
 
     Raises:
-        LuthierError: there are too few rows.
+        LuthierError: there is none, since the recipe asks for none, the task has no probe, or there are too few rows.
     """
-    asked = known.evaluation.learning_curve
-    if asked.by == "none" or known.validation.head.kind != "sequence-classification":
-        return None
+    asked, validation = known.evaluation.learning_curve, known.validation
+    if asked.by == "none":
+        raise LuthierError("evaluation.learning_curve.by is none", where="diagnosis")
+    if validation.head.kind != "sequence-classification":
+        raise LuthierError(f"no cheap model is trained for {validation.task.name}", where="diagnosis")
     train = known.own_rows
     if len(train) < LEAST_ROWS:
         raise LuthierError(
@@ -94,7 +96,7 @@ def learning_curve(known: Known) -> LearningCurve | None:
         )
     log.info("drawing the learning curve of the linear probe")
     sizes = [round(share * len(train)) for share in SHARES]
-    once = np.ones(len(known.validation.rows), dtype=int)
+    once = np.ones(len(validation.rows), dtype=int)
     draws = np.concatenate(list(resamples(once, None, RESAMPLES, SEED)))
     drawn = [np.stack(list(_scores(known, train, size, asked.seeds, draws))) for size in sizes]
     return _extrapolated(known, sizes, drawn)

@@ -1,6 +1,5 @@
 """What the training did: under-fitting, over-fitting, divergence, by its log and by scores of rows it learned from."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from luthier.evaluation.diagnosis.finding import Finding, Kind, Severity
@@ -43,16 +42,17 @@ FURTHER: Final = {
 }
 
 
-def training_findings(known: Known) -> Iterator[Finding]:
-    """One finding at most: what the log says, else what the scores say."""
+def training_findings(known: Known) -> list[Finding] | None:
+    """One finding at most: what the log says, else what the scores say; None where neither says anything."""
     metric = METRICS[known.validation.task.selected_by(known.metric.name)]
     if not any(f"eval_{metric.name}" in entry for entry in known.history):
-        return
+        return None
     found = diagnosis.diagnose(known.history, metric)
     if found.kind in REMEDIES and not (found.kind == "short" and known.reaches_target):
-        yield _finding(known, found.kind, f"{found.evidence[0].upper()}{found.evidence[1:]}.", {})
-    elif (finding := _by_scores(known, metric)) is not None:
-        yield finding
+        return [_finding(known, found.kind, f"{found.evidence[0].upper()}{found.evidence[1:]}.", {})]
+    if (finding := _by_scores(known, metric)) is not None:
+        return [finding]
+    return None if found.kind == "short" else []
 
 
 def _by_scores(known: Known, metric: Metric) -> Finding | None:

@@ -10,7 +10,7 @@ import pytest
 from luthier.evaluation.aspects import NAMES, Aspects, examined, tables
 from luthier.evaluation.markdown import markdown_environment
 from luthier.evaluation.page import render_page
-from luthier.evaluation.report import read_report, write_report
+from luthier.evaluation.report import read_report, report_data, write_report
 from tests.html_page import Page
 from tests.markdown_tables import tables as tables_of
 from tests.unit.evaluation.classifiers import sampled, with_features
@@ -50,6 +50,16 @@ def test_a_page_has_every_part_and_texts_from_data_stay_texts(
     write_report(report, history, tmp_path)
     assert read_report(tmp_path) == report
     assert json.loads((tmp_path / "report.json").read_text())["aspects"] == json.loads(json.dumps(asdict(aspects)))
+
+
+def test_what_dagster_keeps_of_a_report_has_no_text_of_a_row_and_stays_small(make_report) -> None:
+    names = tuple(f"a rather long name of label {label}" for label in range(20))
+    aspects, given = aspects_of(names, several=False, text=f"needle {'in a long row ' * 200}")
+    report = make_report(given.test, aspects=aspects, calibration=given.calibration)
+    whole, kept = (json.dumps(report_data(report, listings=listings)) for listings in (True, False))
+    assert "needle" in whole and "needle" not in kept
+    assert len(kept) < 200_000
+    assert report_data(report, listings=False)["aspects"]["curves"] == report_data(report)["aspects"]["curves"]
 
 
 @pytest.mark.parametrize("several", [False, True])

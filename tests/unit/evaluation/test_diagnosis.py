@@ -9,16 +9,19 @@ from scipy.optimize import least_squares
 
 from luthier.evaluation.aspects.diagnosis import examine, findings_for_tuning
 from luthier.evaluation.diagnosis.data_size import data_size_findings
+from luthier.evaluation.diagnosis.finding import KINDS
 from luthier.evaluation.diagnosis.handing_on import read_for_tuning, write_for_tuning
 from luthier.evaluation.diagnosis.labels import confused, noise
 from luthier.evaluation.diagnosis.learning_curve import LearningCurve, learning_curve
 from luthier.evaluation.diagnosis.power_law import power_laws
 from luthier.evaluation.known import Known
 from luthier.evaluation.labels import ConfusedPair
+from luthier.evaluation.markdown import markdown_environment
+from luthier.evaluation.page import report_environment
 from luthier.methods.lora import Lora
 from luthier.recipe.learning_curve_section import LearningCurveSection
 from luthier.recipe.schema import EvaluationSection
-from tests.unit.evaluation.answered import classified, regression, tags
+from tests.unit.evaluation.answered import SAMPLES, classified, regression, tags
 from tests.unit.evaluation.examinations import examination
 
 NAMES = ("a", "b", "c")
@@ -169,6 +172,53 @@ def test_other_tasks_are_diagnosed_by_what_they_have(made):
     sample = made()
     history = log_of(0.9, 0.95)
     assert examine(examination(sample, history=history)).curve is None
+
+
+def said(found):
+    """The part of the page and that of the Markdown, without markup."""
+    page = report_environment().get_template("diagnosis.html.j2").render(found=found, pictures={})
+    return page, markdown_environment().get_template("diagnosis.md.j2").render(found=found).replace("\\", "")
+
+
+def test_nothing_is_said_to_be_absent_that_was_not_looked_for():
+    all_but_rows = tuple(kind for kind in KINDS if kind != "too little data")
+    found = examine(examined(0.97))
+    assert set(found.sought) == set(all_but_rows) and found.findings == ()
+    two = answers(np.arange(600) % 2, 0.6, sure=0.5, names=("a", "b"))
+    train = pa.table({"label_id": np.arange(600) % 2, "label": ["a", "b"] * 300})
+    unsure = examine(examined(test=two, validation=two, train=train, target=0.5))
+    assert set(KINDS) - set(unsure.sought) == {"noisy labels", "class confusion", "too little data"}
+    generated = examine(examination(SAMPLES["generations"](), metric="rouge_l"))
+    assert generated.sought == ()
+    for each in (found, unsure, generated):
+        for text in said(each):
+            absent, _, unsought = text.partition("Not looked for")
+            assert all(kind in absent for kind in each.sought)
+            assert all(kind in unsought and kind not in absent for kind in KINDS if kind not in each.sought)
+
+
+def test_too_few_steps_say_nothing_of_a_training_that_reached_its_target():
+    few = [{"step": 1, "epoch": 1.0, "loss": 0.5}, {"step": 1, "epoch": 1.0, "eval_loss": 0.5, "eval_accuracy": 0.95}]
+    assert not {"divergence", "overfitting", "underfitting"} & set(examine(examined(0.95, history=few)).sought)
+
+
+@pytest.mark.parametrize(
+    ("sample", "why"),
+    [
+        ("regression", "evaluation.learning_curve.by is none"),
+        ("tags", "no cheap model is trained for token-classification"),
+        ("questions", "no cheap model is trained for question-answering"),
+        ("generations", "no cheap model is trained for text-generation"),
+    ],
+)
+def test_where_there_is_no_learning_curve_the_report_says_why(sample, why):
+    given = examination(SAMPLES[sample](), history=log_of(0.9, 0.95))
+    by = "none" if sample == "regression" else "probe"
+    asked = given.known.evaluation.model_copy(update={"learning_curve": LearningCurveSection(by=by)})
+    found = examine(replace(given, known=replace(given.known, evaluation=asked)))
+    assert found.curve is None and found.no_curve == why
+    for text in said(found):
+        assert f"No learning curve: {why}." in text
 
 
 # --- the learning curve

@@ -120,3 +120,5 @@ def test_of_equals_hardly_any_is_called_better() -> None:
 def test_models_of_other_rows_are_refused() -> None:
     with pytest.raises(LuthierError, match="the same rows"):
         paired_difference("accuracy", ([1, 0], [1, 0]), ([1], [1]))
+    with pytest.raises(LuthierError, match="the same answers, or the same tokens"):
+        paired_difference("perplexity", (np.array([3, 4]), np.ones(2)), (np.array([3, 5]), np.ones(2)))

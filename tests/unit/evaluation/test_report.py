@@ -181,7 +181,7 @@ def test_the_short_json_has_exactly_the_promised_keys(test_rows: Rows, make_repo
         make_report(test_rows(("no", "yes"))), mlflow_run_id="m", dagster_run_id="d", model_version=None
     )
     promised = (
-        "recipe task verdict metric target metrics baselines champion gate reads next findings rows scored_rows "
+        "recipe task verdict metric target metrics baselines gains champion gate reads next findings rows scored_rows "
         "unscored per_class"
     )
     assert list(short) == [

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.scores import Score
 from luthier.evaluation.wording import (
@@ -21,7 +22,12 @@ def report(test_rows: Callable[..., Evaluated], make_report: Callable[..., Evalu
     made = make_report(test_rows(("no", "yes")))
     baselines = {"tf-idf": Score(0.763, 0.741, 0.783), "majority": Score(0.5, 0.475, 0.525)}
     return replace(
-        made, target=0.84, verdict="met", metrics={"accuracy": Score(0.846, 0.828, 0.863)}, baselines=baselines
+        made,
+        target=0.84,
+        verdict="met",
+        metrics={"accuracy": Score(0.846, 0.828, 0.863)},
+        baselines=baselines,
+        gains={},
     )
 
 
@@ -53,15 +59,21 @@ def test_the_interval_is_held_against_the_target(report: EvaluationReport, score
 
 
 @pytest.mark.parametrize(
-    ("score", "said"),
+    ("gain", "said"),
     [
-        ((0.846, 0.828, 0.863), "0.083 above the best baseline, tf-idf (0.763); the intervals do not overlap"),
-        ((0.78, 0.76, 0.80), "may be chance"),
-        ((0.763, 0.74, 0.78), "the training gained nothing"),
+        (
+            PairedDifference(0.083, 0.061, 0.104, 0.002, 0.95, 0.00004),
+            "The model is significantly better than the best baseline, tf-idf: accuracy 0.846 against 0.763, a gain of "
+            "+0.083 (95 % interval +0.061 to +0.104; p 0.002, McNemar's p 4e-05).",
+        ),
+        (PairedDifference(0.017, -0.003, 0.037, 0.09, 0.95), "is not significantly better than the best baseline"),
+        (PairedDifference(0.017, 0.003, 0.037, 0.03, 0.95, 0.2), "is not significantly better than the best baseline"),
+        (PairedDifference(0.0, -0.02, 0.02, 1.0, 0.95), "p 1). On this metric the training gained nothing."),
+        (PairedDifference(-0.04, -0.06, -0.02, 0.002, 0.95), "is significantly worse than the best baseline, tf-idf"),
     ],
 )
-def test_the_best_baseline_is_named(report: EvaluationReport, score: tuple[float, ...], said: str) -> None:
-    assert said in (baseline_sentence(scored(report, *score)) or "")
+def test_the_best_baseline_is_named(report: EvaluationReport, gain: PairedDifference, said: str) -> None:
+    assert said in (baseline_sentence(replace(report, gains={"tf-idf": gain})) or "")
 
 
 def test_without_baselines_nothing_is_claimed(report: EvaluationReport) -> None:
@@ -104,16 +116,12 @@ def test_a_low_interval_is_a_good_one(generated: EvaluationReport, score: tuple[
     assert interval_sentence(replace(generated, metrics={"perplexity": Score(*score)})).startswith(said)
 
 
-@pytest.mark.parametrize(
-    ("score", "said"),
-    [
-        ((21.3, 20, 22), "13.2 below the best baseline, untuned base (34.5); the intervals do not overlap"),
-        ((34, 32, 36), "0.500 below the best baseline, untuned base (34.5); the intervals overlap"),
-        ((34.5, 32, 36), "The model is not below the best baseline"),
-    ],
-)
-def test_the_best_baseline_is_the_lowest(generated: EvaluationReport, score: tuple[float, ...], said: str) -> None:
-    assert said in (baseline_sentence(replace(generated, metrics={"perplexity": Score(*score)})) or "")
+def test_the_best_baseline_is_the_lowest(generated: EvaluationReport) -> None:
+    gains = {"untuned base": PairedDifference(13.16, 11.94, 14.4, 0.002, 0.95)}
+    assert baseline_sentence(replace(generated, gains=gains)) == (
+        "The model is significantly better than the best baseline, untuned base: perplexity 21.3 against 34.5, a gain "
+        "of +13.2 (95 % interval +11.9 to +14.4; p 0.002)."
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from luthier.evaluation.aspects import examined
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.evaluating import evaluate
 from luthier.evaluation.report import EvaluationReport
+from luthier.evaluation.test_reads import NEVER_READ, Reading, TestReads
 from luthier.methods import METHODS as KNOWN_METHODS
 from luthier.packaging.model_card import METHODS, card_summary, escaped, model_card
 from luthier.recipe.schema import EvaluationSection
@@ -35,7 +36,7 @@ def report_on(names: tuple[str, str] = ("no", "yes")) -> EvaluationReport:
     return report_of(test, "accuracy", target=0.88)
 
 
-def report_of(test: Evaluated, metric: str, target: float = 0.5) -> EvaluationReport:
+def report_of(test: Evaluated, metric: str, target: float = 0.5, reads: TestReads = NEVER_READ) -> EvaluationReport:
     return evaluate(
         test,
         EvaluationSection(metric=metric, target=target),
@@ -44,6 +45,7 @@ def report_of(test: Evaluated, metric: str, target: float = 0.5) -> EvaluationRe
         trainable_parameters=12345,
         digests={"data": "ab" * 32},
         created="2026-03-02T10:15:00+00:00",
+        reads=reads,
     )
 
 
@@ -80,6 +82,21 @@ def test_hugging_face_reads_the_card_and_finds_every_metric(card: str) -> None:
     accuracy = report_on().deciding
     assert found["accuracy"].metric_value == accuracy.value
     assert found["accuracy"].metric_args == {"low": accuracy.low, "high": accuracy.high, "confidence": 0.95}
+
+
+def test_a_card_says_how_often_the_test_split_was_read_and_what_its_intervals_hold_with() -> None:
+    reading = Reading("reviews", "adapter", "lora", 17, "accuracy", "2026-03-02T12:00:00+00:00")
+    report = report_of(SAMPLES["multi-label"](), "f1_micro", reads=TestReads((reading,) * 5))
+    card = model_card(report, model="m", recipe=RECIPE, base={})
+    (result,) = [found for found in ModelCard(card).data.eval_results if found.metric_name == "micro F1"]
+    assert result.metric_args == {
+        "low": report.deciding.low,
+        "high": report.deciding.high,
+        "confidence": pytest.approx(0.99),
+    }
+    scores = card.partition("## Scores")[2].partition("\n## ")[0]
+    assert "This is reading 5 of this test split." in scores and "one of 99 %" in scores
+    assert "This is reading" not in model_card(report_on(), model="m", recipe=RECIPE, base={})
 
 
 def test_the_card_says_what_is_known_and_what_is_not(card: str) -> None:
@@ -125,7 +142,7 @@ def test_texts_from_a_recipe_or_the_data_change_neither_matter_nor_markup() -> N
     assert next(line for line in body.splitlines() if line.startswith("#")) == f"# {escaped(HOSTILE)}"
     assert "\n# heading" not in body
     widths = {line.replace("\\|", "").count("|") for line in body.splitlines() if line.startswith("| ")}
-    assert widths == {3, 4, 6}
+    assert widths == {3, 4, 6, 7}
 
 
 @pytest.mark.parametrize(

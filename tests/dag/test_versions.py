@@ -217,5 +217,7 @@ def test_a_version_carries_its_card_signature_example_and_pinned_requirements(gr
     assert version.description.startswith("# tiny\n") and len(version.description) <= 5000
     report = metadata(made, "evaluation_report")
     assert version.tags["luthier.evaluation_report"] == report["digest"]
-    for asset in ("cleaned_splits", "base_model", "quantized_model", "hyperparameters", "adapter"):
+    for asset in ("raw_data", "cleaned_splits", "base_model", "quantized_model", "hyperparameters", "adapter"):
         assert version.tags[f"luthier.{asset}"] == metadata(made, asset)["digest"]
+        assert metadata(made, asset)["digest"] in card
+    assert "luthier.tuning_study" not in version.tags

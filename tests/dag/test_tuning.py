@@ -134,7 +134,7 @@ def test_trials_that_another_process_made_count_for_the_study(graph, timid):
     assert len([run for run in joined if "luthier.trial" in run.data.tags]) == 4
 
 
-def test_trials_never_see_the_test_split(graph, timid, monkeypatch):
+def test_neither_trials_nor_the_training_that_follows_see_the_test_split(graph, timid, monkeypatch):
     splits = Path(metadata(timid, "cleaned_splits")["folder"])
     hidden = splits / "test.parquet"
     content = hidden.read_bytes()
@@ -143,7 +143,7 @@ def test_trials_never_see_the_test_split(graph, timid, monkeypatch):
     hidden.chmod(0o644)
     hidden.unlink()
     try:
-        result = graph.run(select=TUNED)
+        result = graph.run(select=TUNED | dg.AssetSelection.assets("hyperparameters", "adapter"))
     finally:
         hidden.write_bytes(content)
     assert result.success, failure(result)

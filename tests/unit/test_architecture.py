@@ -1,6 +1,7 @@
 """What holds for the project as a whole."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -114,6 +115,12 @@ def test_an_evaluation_takes_rows_of_train_and_validation_by_name_and_no_others(
     from luthier.evaluation.assessment import Assessment
 
     assert get_type_hints(Assessment.rows)["split"] == Literal["train", "validation"]
+
+
+def test_the_example_of_an_environment_has_every_variable_that_is_read():
+    sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    read = set(re.findall(r"\bLUTHIER_[A-Z_]+\b", " ".join(sources)))
+    assert read and read == set(re.findall(r"^# (LUTHIER_[A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
 def test_constraints_pin_every_dependency_exactly():

@@ -14,6 +14,7 @@ from assets.champion import CONTINUED
 from assets.materialization import materialized, mistakes_explained, picture
 from assets.partitions import recipe_partitions
 from assets.quantized_model import training_model
+from assets.studies import study_behind
 from assets.training_origin import head_of
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
@@ -78,7 +79,8 @@ def adapter(
     from luthier.training.finetuning import finetune
     from luthier.training.hyperparameters import read_hyperparameters
 
-    record: dict[str, str | None] = {"dagster_run_id": context.run_id}
+    study = study_behind(hyperparameters, context.partition_key, context.instance)
+    record: dict[str, str | None] = {"dagster_run_id": context.run_id, "tuning_study": study}
     try:
         with mistakes_explained():
             resolved = recipes.get(context.partition_key)

@@ -52,7 +52,10 @@ def deployed_artifact(
 
 def described(given: Registration, registered: Registered) -> dict[str, Any]:
     """What was deployed, as a person wants to see it in the UI."""
+    from luthier.packaging.parity import Parity
+
     artifact, decision, facts = given.artifact, given.decision, given.artifact.facts
+    parities = [str(Parity(**parity)) for parity in facts["parity"]]
     return {
         "model": given.model,
         "version": registered.version,
@@ -64,12 +67,7 @@ def described(given: Registration, registered: Registered) -> dict[str, Any]:
         "reference": facts["reference"],
         "size on disk (MB)": round(facts["stored_bytes"] / 1e6, 1),
         "targets": dg.MetadataValue.json(facts["targets"]),
-        "parity": dg.MetadataValue.json([*map(agreement, facts["parity"]), registered.proof]),
+        "parity": dg.MetadataValue.json([*parities, registered.proof]),
         "model card": dg.MetadataValue.md((artifact.folder / "README.md").read_text()),
         "package": dg.MetadataValue.path(artifact.folder / "package"),
     }
-
-
-def agreement(parity: dict[str, Any]) -> str:
-    """How a form was proved, as a line."""
-    return f"{parity['form']}: {parity['agreeing']} of {parity['rows']} agree"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from luthier.packaging.deployment import Deployment
 
 # What is proved while the package is made; one that was made with less proof is made again.
-PROOFS = ["merged", "packaged", "served"]
+PROOFS = ["merged", "packaged", "packaged against merged", "served"]
 
 
 def package_of(

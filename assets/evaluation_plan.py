@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.incumbent import RegisteredChampion
-from assets.training_origin import UPSTREAM, TrainingOrigin, head_of, origin_of, require_same
+from assets.training_origin import TrainingOrigin, head_of, origin_of, require_same
 from luthier.recipe.resolving import ResolvedRecipe
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.test_read_ledger import TestReadLedger
@@ -42,8 +42,7 @@ class EvaluationPlan:
     @property
     def digests(self) -> dict[str, str]:
         """Of all that the model came from, and its own."""
-        made_of = self.adapter.manifest["inputs"]
-        return {**{name: made_of[name] for name in UPSTREAM}, "adapter": self.adapter.digest}
+        return {**self.origin.digests, "adapter": self.adapter.digest}
 
     @property
     def task(self) -> str:

@@ -5,7 +5,7 @@ import dagster as dg
 from assets.materialization import materialized, mistakes_explained, table
 from assets.partitions import recipe_partitions
 from assets.run_listing import listing_tags
-from assets.studies import FinishedStudy, finished_studies, round_of, setting_of
+from assets.studies import STUDY, FinishedStudy, finished_studies, round_of, setting_of
 from luthier.recipe.resolving import LAUNCH, ResolvedRecipe
 from resources.artifact_store import Artifact, ArtifactStore
 from resources.recipe_book import RecipeBook
@@ -51,6 +51,8 @@ def hyperparameters(
         "study": study.origin if study else "none for this data, base, method and recipe",
         "MLflow run": parent.link(),
     }
+    if study is not None:
+        metadata[STUDY] = study.artifact.digest
     return materialized(artifact, metadata)
 
 

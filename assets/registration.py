@@ -87,6 +87,7 @@ def register(given: Registration, context: dg.AssetExecutionContext, tracking: T
                 description=card_summary((artifact.folder / "README.md").read_text()),
             )
         proof = tracking.version_tags(model, version).get(PROOF_TAG) or prove(artifact, model, version, tracking)
+        context.log.info(proof)
         move_alias(given, version, tracking, by=by)
         parent.set_tags({"luthier.model_version": f"{model} {version}", "luthier.deployed_artifact": artifact.digest})
         parent.log_artifact(artifact.folder / "README.md", "model_card")

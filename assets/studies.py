@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Rounds that are looked through; a recipe may have no more of them for the same data.
 MOST = 200
+# In the metadata of hyperparameters: the digest of the study that found them.
+STUDY = "tuning_study"
 ROUND_TAG, DATA_TAG, REPORT_TAG = "luthier/round", "luthier/data", "luthier/report"
 
 
@@ -67,6 +69,21 @@ def finished_studies(
             result = read_study(artifact.folder)
             found.setdefault(result.round, FinishedStudy(artifact, result))
     return [found[number] for number in sorted(found)]
+
+
+def study_behind(hyperparameters: Artifact, recipe: str, instance: dg.DagsterInstance) -> str | None:
+    """The digest of the study that found a recipe's values, as Dagster recorded it when they were materialized.
+
+    The artifact does not say: it is the same wherever the same values came from.
+    """
+    recorded = dg.AssetRecordsFilter(asset_key=dg.AssetKey("hyperparameters"), asset_partitions=[recipe])
+    for record in instance.fetch_materializations(recorded, limit=MOST).records:
+        if recorded_value(record, "digest") == hyperparameters.digest:
+            materialization = record.asset_materialization
+            assert materialization is not None
+            found = materialization.metadata.get(STUDY)
+            return None if found is None else str(found.value)
+    return None
 
 
 def round_of(context: dg.AssetExecutionContext) -> int | None:

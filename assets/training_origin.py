@@ -21,6 +21,15 @@ class TrainingOrigin:
     base_model: Artifact
     quantized_model: Artifact
     hyperparameters: Artifact
+    tuning_study: str | None
+    """The digest of the study that the hyperparameters come from, if one had found them."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Of all that the adapter came from."""
+        made_of = {name: getattr(self, name).digest for name in UPSTREAM}
+        study = {"tuning_study": self.tuning_study} if self.tuning_study else {}
+        return {"raw_data": self.cleaned_splits.manifest["inputs"]["raw_data"], **made_of, **study}
 
     @property
     def model(self) -> Artifact:
@@ -39,7 +48,8 @@ def head_of(task: str, cleaned_splits: Artifact, base_model: Artifact) -> "Head"
 def origin_of(adapter: Artifact, artifacts: ArtifactStore) -> TrainingOrigin:
     """The artifacts that ``adapter`` was trained from."""
     inputs = adapter.manifest["inputs"]
-    return TrainingOrigin(**{name: artifacts.open(name, inputs[name]) for name in UPSTREAM})
+    opened = {name: artifacts.open(name, inputs[name]) for name in UPSTREAM}
+    return TrainingOrigin(**opened, tuning_study=adapter.manifest.get("tuning_study"))
 
 
 def require_same(name: str, now: Artifact, downstream: Artifact) -> None:

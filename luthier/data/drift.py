@@ -71,7 +71,10 @@ def read_drift(folder: Path) -> Drift:
 
 
 def drift_between(splits: Path, champion: Path, base: Path, *, aspects: Collection[str], max_length: int) -> Drift:
-    """The differences between the new rows and the champion's training rows; none where no row is new."""
+    """The differences between the new rows and the champion's training rows; none where no row is new.
+
+    Those of the test split are among the new rows: of splits by time the newest are all there.
+    """
     kind, kind_before = (read_facts(folder / "facts.json")["label_kind"] for folder in (splits, champion))
     content = content_of(splits)
     is_new = lacking(content, content_of(champion))

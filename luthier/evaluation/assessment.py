@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,8 +63,8 @@ class Assessment:
         """Of the splits."""
         return json.loads((self.splits / "facts.json").read_text())
 
-    def rows(self, split: str) -> pa.Table:
-        """Those of train or validation."""
+    def rows(self, split: Literal["train", "validation"]) -> pa.Table:
+        """Those of a split that is not sealed."""
         return pq.read_table(self.splits / f"{split}.parquet")
 
 

@@ -75,6 +75,11 @@ class Deployment:
             return f"the adapter on {QUANTIZED}"
         return "the trained model" if self.method.kind == "full" else "the adapter on its base"
 
+    @property
+    def plain_form(self) -> str:
+        """The name of the form that is packaged."""
+        return "merged" if self.method.merges else "adapted"
+
     def form(self, name: str) -> str:
         """The name of a form; where the reference is quantized, and the form is not, it says so."""
         return name if self.method.base_quantization is None else f"{name} against {QUANTIZED}"
@@ -114,7 +119,7 @@ def write_deployment(
 
     Raises:
         ParityError: the merged, packaged or served model, or a target, answers otherwise than the tuned one did, on
-            validation rows.
+            validation rows; or the package does not answer exactly as what it was made of.
         ModelError: a target cannot hold the model.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -135,15 +140,20 @@ def _package(
     expected, asked = _reference(job, rows, how)
     same: dict[str, Any] = {"tolerance": tolerance, "calibration": serving.calibration}
 
-    def compared(form: str, predict: Predict) -> Parity:
-        return require_parity(job.form(form), job.head, expected, predict(rows, how), **same)
+    def compared(form: str, received: Predictions) -> Parity:
+        return require_parity(job.form(form), job.head, expected, received, **same)
 
     write_servable(job.method, job.model, job.tuned, job.head, plain)
-    parities = [compared("merged" if job.method.merges else "adapted", ServedModel(plain, serving).predict)]
+    before, written = job.plain_form, ServedModel(plain, serving).predict(rows, how)
+    parities = [compared(before, written)]
     save(plain, package, job.serving, rows)
     for place in (package, folder):
         (place / CARD).write_text(card)
-    parities.append(compared("packaged", load(package)))
+    packaged = load(package)(rows, how)
+    parities.append(compared("packaged", packaged))
+    # The same weights, asked by the same code: no sum is in another order.
+    exactly = same | {"tolerance": 0.0}
+    parities.append(require_parity(f"packaged against {before}", job.head, written, packaged, **exactly))
     with serve(package) as ask:
         received = [answer for part in _parts(asked.rows, serving.batch_size) for answer in ask(part)]
     parities.append(require_same_answers(job.form("served"), asked, received, job.head, **same))

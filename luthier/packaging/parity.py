@@ -17,15 +17,22 @@ TOLERANCE: Final = 1e-4
 
 @dataclass(frozen=True)
 class Parity:
-    """Agreement with the reference; differences of numbers above 1 are relative to them."""
+    """Agreement with the reference; differences of numbers above 1 are relative to them.
+
+    None is larger than ``tolerance``.
+    """
 
     form: str
     rows: int
     agreeing: int
     largest_difference: float
+    tolerance: float
 
     def __str__(self) -> str:
-        return f"{self.form}: {self.agreeing} of {self.rows} agree"
+        agree = f"{self.form}: {self.agreeing} of {self.rows} agree"
+        if not self.tolerance:
+            return f"{agree} exactly"
+        return f"{agree} within {self.tolerance:.0e}, the largest difference is {self.largest_difference:.1e}"
 
 
 def require_parity(
@@ -60,10 +67,10 @@ def require_parity(
 
 def parity_of(form: str, apart: Sequence[float], agree: Sequence[bool], tolerance: float) -> Parity:
     """What was found of each row. Raises ParityError: not all agree, or there are none."""
-    parity = Parity(form, len(agree), sum(agree), max(apart, default=0.0))
+    parity = Parity(form, len(agree), sum(agree), max(apart, default=0.0), tolerance)
     if not (agree and all(agree)):
         raise ParityError(
-            f"the {form} model does not answer as the trained one",
+            f"the {form} model does not answer as its reference",
             received=f"{parity.rows - parity.agreeing} of {parity.rows} predictions differ, "
             f"their evidence by up to {parity.largest_difference:.2e} (allowed: {tolerance:.0e})",
             remedy="nothing was deployed; please report this with the recipe",

@@ -60,8 +60,8 @@ class ChatRequest(BaseModel):
 
     model: str
     messages: list[Turn] = Field(min_length=1)
-    max_tokens: int | None = Field(None, ge=1, description="At most as many as the package allows.")
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(None, ge=1, description="More than the package allows is cut to what it allows.")
+    max_completion_tokens: int | None = Field(None, ge=1, description="The same by its newer name, which wins.")
     stream: bool = False
     stream_options: StreamOptions | None = None
     temperature: float | None = Field(None, ge=0, le=0, description="0: " + GREEDY)

@@ -27,6 +27,7 @@ VERSION, TIME = "version", "time"
 STAMP: Final = "%Y-%m-%dT%H%M%S.%f"
 ROTATE_ROWS: Final = 10_000
 ROTATE_SECONDS: Final = 300.0
+ROTATE_BYTES: Final = 16 << 20
 # What waits for the disk is dropped above this.
 MOST_BYTES: Final = 64 << 20
 DAY: Final = 86_400.0
@@ -35,8 +36,8 @@ DAY: Final = 86_400.0
 class PredictionLog:
     """Keeps a ``share`` of the rows in ``folder``, which several processes may share; files older than ``days`` go.
 
-    Threads may record at once. A disk that is full or gone costs rows, which are counted in ``dropped``, and never a
-    request. What was recorded less than ``rotate_seconds`` ago is lost when the process is killed.
+    Threads may record at once. A disk that is full, slow or gone costs rows, which are told and counted in ``dropped``,
+    and never a request. What was recorded less than ``rotate_seconds`` ago is lost when the process is killed.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class PredictionLog:
         self._pending: list[pa.Table] = []
         self._rows = self._bytes = self._files = 0
         self._oldest = 0.0
-        self._closing = False
+        self._full = self._closing = False
         self._writer: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -91,6 +92,9 @@ class PredictionLog:
         with self._changed:
             if self._bytes + entries.nbytes > MOST_BYTES:
                 self._drop(len(entries))
+                if not self._full:
+                    log.warning("answers are not logged till the disk keeps up, %d so far", self.dropped)
+                self._full = True
                 return
             if not self._pending:
                 self._oldest = time.monotonic()
@@ -113,7 +117,7 @@ class PredictionLog:
                     self._changed.wait(left if self._pending else None)
                 pending, self._pending = self._pending, []
                 self._rows = self._bytes = 0
-                closing = self._closing
+                self._full, closing = False, self._closing
             if pending:
                 self._write(pending)
             if closing:
@@ -121,7 +125,7 @@ class PredictionLog:
 
     def _is_due(self) -> bool:
         is_old = bool(self._pending) and time.monotonic() - self._oldest >= self.rotate_seconds
-        return self._closing or self._rows >= self.rotate_rows or is_old
+        return self._closing or self._rows >= self.rotate_rows or self._bytes >= ROTATE_BYTES or is_old
 
     def _write(self, pending: list[pa.Table]) -> None:
         """One file, but for answers of another form, as after a swap of models: each form has its own."""

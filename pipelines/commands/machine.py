@@ -14,8 +14,8 @@ app = typer.Typer()
 
 @app.command()
 def ui(
-    dagster_port: Annotated[int, typer.Option(help="Port of the Dagster page.")] = 3000,
-    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page.")] = 5000,
+    dagster_port: Annotated[int, typer.Option(envvar="LUTHIER_DAGSTER_PORT", help="Port of the Dagster page.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(envvar="LUTHIER_MLFLOW_PORT", help="Port of the MLflow page.")] = 5000,
 ) -> None:
     """Serve the Dagster and MLflow pages on 127.0.0.1 until Ctrl-C."""
     from pipelines.servers import require_free, serve

@@ -7,6 +7,7 @@ import typer
 
 from pipelines.commands.terminal import Overrides, RecipeName, console
 from pipelines.home_resources import home_artifacts, home_recipes, home_tracking
+from resources.home import dagster_port
 
 if TYPE_CHECKING:
     from pipelines.launch import Launch
@@ -104,5 +105,6 @@ def _require_success(ended: "Launch") -> None:
         return
     for failure in ended.failures:
         console.print(failure, style="red", markup=False, highlight=False)
-    console.print(f"Failed. Look further: luthier ui, then http://127.0.0.1:3000/runs/{ended.run_id}")
+    page = f"http://127.0.0.1:{dagster_port()}/runs/{ended.run_id}"
+    console.print(f"Failed. Look further: luthier ui, then {page}", soft_wrap=True)
     raise typer.Exit(1)

@@ -17,6 +17,7 @@ from tests.tiny_models import write_tiny_model
 WORDS = ["film", "story", "scene", "actor", "plot", "music", "was", "the", "a", "then", "once", "here", "so", "and"]
 ROWS = 60
 GENERATED = "{metric: perplexity, target: 1.0e+6, max_new_tokens: 4, generated_rows: 2}"
+FORMS = ["merged", "packaged", "packaged against merged", "served", "registered"]
 TRAINING = "{epochs: 1, batch_size: 16, max_length: 64, learning_rate: 1.0e-3, threads: 1}"
 
 Answer = Callable[..., list[dict[str, Any]]]
@@ -34,9 +35,10 @@ def deployed(graph, project, write_recipe, tmp_path) -> Callable[..., Answer]:
         assert result.success, failure(result)
         assert checks(result)["best_checkpoint_reloads"] and checks(result)["meets_target"]
         parity = metadata(result, "deployed_artifact")["parity"]
-        found = [re.fullmatch(r"(\w+): (\d+) of (\d+) agree", line).groups() for line in parity]
-        assert [form for form, *_ in found] == ["merged", "packaged", "served", "registered"]
-        assert all(0 < int(agreeing) == int(rows) for _, agreeing, rows in found)
+        found = [re.fullmatch(r"([\w ]+): (\d+) of (\d+) agree (exactly|within 1e-0[34], .+)", line) for line in parity]
+        assert [line[1] for line in found] == FORMS
+        assert all(0 < int(line[2]) == int(line[3]) for line in found)
+        assert [line[1] for line in found if line[4] == "exactly"] == ["packaged against merged"]
         champion = graph.tracking.load_version("tiny")
         return lambda **columns: champion.predict(pd.DataFrame(columns)).to_dict("records")
 

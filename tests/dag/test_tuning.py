@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from luthier.errors import LuthierError
+from luthier.evaluation.report import read_report
 from luthier.tuning.report import read_study
 from pipelines.definitions import defs
 from pipelines.jobs import FINETUNED, TUNED
@@ -37,6 +38,10 @@ def study_of(result):
     return read_study(Path(metadata(result, "tuning_study")["folder"]))
 
 
+def report_of(result):
+    return read_report(Path(metadata(result, "evaluation_report")["folder"]))
+
+
 def test_a_round_finds_better_values_and_the_training_that_follows_uses_them(graph, timid):
     assert checks(timid)["meets_target"] is False
     assert metadata(timid, "hyperparameters")["study"] == "none for this data, base, method and recipe"
@@ -59,6 +64,9 @@ def test_a_round_finds_better_values_and_the_training_that_follows_uses_them(gra
     assert adapter["resumed from step"] == adapter["steps"], "the best trial's training was made again"
     assert checks(result)["meets_target"] and checks(result)["best_checkpoint_reloads"]
     assert "tuning_study" in remade(result)
+    (version,) = graph.tracking.registry.versions("tiny")
+    assert version.tags["luthier.tuning_study"] == metadata(result, "tuning_study")["digest"]
+    assert "tuning_study" not in report_of(timid).digests
 
     trials = [run for run in graph.mlflow_runs(result) if "luthier.trial" in run.data.tags]
     assert len(trials) == 4
@@ -126,7 +134,7 @@ def test_trials_that_another_process_made_count_for_the_study(graph, timid):
     assert len([run for run in joined if "luthier.trial" in run.data.tags]) == 4
 
 
-def test_trials_never_see_the_test_split(graph, timid, monkeypatch):
+def test_neither_trials_nor_the_training_that_follows_see_the_test_split(graph, timid, monkeypatch):
     splits = Path(metadata(timid, "cleaned_splits")["folder"])
     hidden = splits / "test.parquet"
     content = hidden.read_bytes()
@@ -135,7 +143,7 @@ def test_trials_never_see_the_test_split(graph, timid, monkeypatch):
     hidden.chmod(0o644)
     hidden.unlink()
     try:
-        result = graph.run(select=TUNED)
+        result = graph.run(select=TUNED | dg.AssetSelection.assets("hyperparameters", "adapter"))
     finally:
         hidden.write_bytes(content)
     assert result.success, failure(result)

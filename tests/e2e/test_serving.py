@@ -4,11 +4,11 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pyarrow.parquet as pq
@@ -57,14 +57,23 @@ def expected(models: Registry) -> Expected:
     return found
 
 
+class Asked(NamedTuple):
+    """One of ``ASKED``, when, and the version that answered or what went wrong."""
+
+    place: int
+    began: float
+    ended: float
+    said: str
+
+
 class Load:
-    """Clients that ask again as soon as they are answered, until the block ends or a connection is lost."""
+    """Clients that ask again as soon as they are answered, until the block ends; a lost connection they make anew."""
 
     def __init__(self, served: Served, expected: Expected):
         self.served, self.expected = served, expected
         self.ended = threading.Event()
-        self.answered: list[tuple[str, int]] = []
-        self.failed: list[str] = []
+        self.answered: list[Asked] = []
+        self.failed: list[Asked] = []
 
     def __enter__(self) -> "Load":
         self.pool = ThreadPoolExecutor(CLIENTS)
@@ -80,7 +89,7 @@ class Load:
     @property
     def versions(self) -> list[str]:
         """Of each answer, in their order."""
-        return [version for version, _ in self.answered]
+        return [asked.said for asked in self.answered]
 
     def client(self, number: int) -> None:
         with requests.Session() as client:
@@ -90,26 +99,32 @@ class Load:
 
     def ask(self, client: requests.Session, place: int) -> None:
         body = {"dataframe_records": [{"text": text} for text in ASKED[place]]}
+        began = time.monotonic()
         try:
             response = client.post(f"{self.served.url}/invocations", json=body, timeout=60)
-        except requests.ConnectionError as error:
-            self.failed.append(repr(error))
-            self.ended.set()
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            self.failed.append(Asked(place, began, time.monotonic(), repr(error)))
+            time.sleep(LOOK_SECONDS)
             return
+        ended = time.monotonic()
         if response.status_code != 200:
-            self.failed.append(f"{response.status_code} {response.text}")
+            self.failed.append(Asked(place, began, ended, f"{response.status_code} {response.text}"))
             return
         version = response.headers[VERSION]
         for found, right in zip(response.json()["predictions"], self.expected[version][place], strict=True):
             assert found["label"] == right["label"]
             assert found["probability"] == pytest.approx(right["probability"], abs=1e-5)
-        self.answered.append((version, place))
+        self.answered.append(Asked(place, began, ended, version))
 
-    def until(self, count: int) -> None:
-        """Waits for so many more answers."""
-        wanted = len(self.answered) + count
-        while len(self.answered) < wanted:
+    def until(self, count: int, *, asked_after: float = 0.0) -> list[Asked]:
+        """Waits for so many more answers, to what was asked after a moment; gives them."""
+        before = len(self.answered)
+        while True:
+            found = [asked for asked in self.answered[before:] if asked.began > asked_after]
+            if len(found) >= count:
+                return found
             assert not any(client.done() for client in self.clients), [client.result() for client in self.clients]
+            assert self.served.process.poll() is None, self.served.log.read_text()
             time.sleep(LOOK_SECONDS)
 
 
@@ -170,9 +185,10 @@ def test_what_was_answered_is_kept_when_the_server_is_told_to_end_and_nothing_is
     assert not any(runs(process) for process in started)
     with pytest.raises(requests.ConnectionError):
         served.ask(TEXTS)
-    assert set(load.versions) == {"2"} and all("Connection" in failure for failure in load.failed)
+    assert set(load.versions) == {"2"} and all("Connection" in asked.said for asked in load.failed)
     kept = pq.read_table(models.predictions).to_pylist()
-    assert Counter(row["text"] for row in kept) == Counter(text for _, place in load.answered for text in ASKED[place])
+    answered = Counter(text for asked in load.answered for text in ASKED[asked.place])
+    assert Counter(row["text"] for row in kept) == answered
     right = dict(zip(TEXTS, expected["2"][ASKED.index(TEXTS)], strict=True))
     for row in kept:
         assert (row["label"], row["version"]) == (right[row["text"]]["label"], "2")
@@ -181,7 +197,10 @@ def test_what_was_answered_is_kept_when_the_server_is_told_to_end_and_nothing_is
 
 
 def runs(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def killed(process: psutil.Process) -> None:
@@ -215,31 +234,43 @@ def test_no_request_is_lost_when_the_model_process_is_killed_and_it_begins_with_
     assert load.failed == [] and set(load.versions) == {"2"}
 
 
-def test_the_whole_server_is_started_again_when_a_part_dies_that_nothing_works_without(models, served):
-    right = [row["label"] for row in answers(models.model(served.version()["version"]), TEXTS)]
-    for part in ("listens", "leads", "queues"):
-        leader, found = parts(served)
-        killed(found[part])
-        leader.wait(timeout=60)
-        answered = asked_again(served)
-        assert [row["label"] for row in answered.json()["predictions"]] == right
-        assert not any(runs(process) for process in found.values())
+def test_the_whole_server_is_started_again_when_a_part_dies_and_only_what_is_asked_meanwhile_is_lost(
+    models, served, expected
+):
+    models.champion("1")
+    served.until_version("1")
+    outages: list[tuple[float, float]] = []
+    with Load(served, expected) as load:
+        for part, version in (("listens", "2"), ("leads", "1"), ("queues", "2")):
+            load.until(20)
+            found = parts(served)
+            died = time.monotonic()
+            killed(found[part])
+            # The alias moves while nobody listens.
+            models.champion(version)
+            until_ended(found.values())
+            back = min(asked.ended for asked in load.until(1, asked_after=time.monotonic()))
+            outages.append((died, back))
+            served.until_version(version)
+            assert {asked.said for asked in load.until(20, asked_after=time.monotonic())} == {version}
+    assert load.failed and all("Connection" in asked.said for asked in load.failed), load.failed
+    for asked in load.failed:
+        assert any(died < asked.ended and asked.began < back for died, back in outages), (asked, outages)
+    assert all(sum(asked.began < died < asked.ended for asked in load.failed) <= CLIENTS for died, _ in outages)
 
 
-def parts(served: Served) -> tuple[psutil.Process, dict[str, psutil.Process]]:
+def parts(served: Served) -> dict[str, psutil.Process]:
     """LitServe's own process, by what it does, and that of its queues and the one that listens, forks of it."""
     (leader,) = psutil.Process(served.process.pid).children()
     forks = sorted((child for child in leader.children() if child.cmdline() == leader.cmdline()), key=lambda c: c.pid)
-    return leader, {"leads": leader, **dict(zip(("queues", "listens"), forks, strict=True))}
+    return {"leads": leader, **dict(zip(("queues", "listens"), forks, strict=True))}
 
 
-def asked_again(served: Served) -> requests.Response:
-    while True:
-        try:
-            return served.ask(TEXTS)
-        except requests.ConnectionError:
-            assert served.process.poll() is None, served.log.read_text()
-            time.sleep(LOOK_SECONDS)
+def until_ended(processes: Iterable[psutil.Process]) -> None:
+    deadline = time.monotonic() + 60
+    while any(runs(process) for process in processes):
+        assert time.monotonic() < deadline
+        time.sleep(LOOK_SECONDS)
 
 
 def test_a_server_whose_luthier_serve_was_killed_ends(models):
@@ -247,10 +278,7 @@ def test_a_server_whose_luthier_serve_was_killed_ends(models):
     with pytest.raises(AssertionError, match="ended with code -9"), serving(models) as served:
         started = psutil.Process(served.process.pid).children(recursive=True)
         killed(psutil.Process(served.process.pid))
-    deadline = time.monotonic() + 60
-    while any(runs(process) for process in started):
-        assert time.monotonic() < deadline
-        time.sleep(LOOK_SECONDS)
+    until_ended(started)
 
 
 def test_a_model_that_does_not_load_at_all_is_said_and_ends_the_command(models):

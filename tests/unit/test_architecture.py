@@ -1,9 +1,12 @@
 """What holds for the project as a whole."""
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Literal, get_type_hints
 
 import yaml
 
@@ -23,6 +26,19 @@ GRAPH = {
     "deployed_artifact": {"adapter", "evaluation_report"},
     "method_comparison": {"cleaned_splits", "base_model", "quantized_model"},
 }
+PACKAGES = ("luthier", "assets", "resources", "pipelines")
+# They make the splits and show them, or have Parquet files of their own, or read train and validation alone.
+NAMES_PARQUET = {
+    "luthier/data",
+    "luthier/data_report",
+    "luthier/sources",
+    "luthier/prediction",
+    "luthier/serving",
+    "luthier/evaluation/assessment.py",
+    "luthier/evaluation/champion.py",
+    "luthier/training/tokens.py",
+}
+SEALED = "luthier/evaluation/sealed_test.py"
 HEAVY = [
     "torch",
     "transformers",
@@ -81,6 +97,30 @@ def test_definitions_and_command_line_load_without_the_heavy_libraries():
     script = f"import sys, pipelines.definitions, pipelines.cli; print([m for m in {HEAVY} if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_no_module_but_the_sealed_one_names_the_file_of_the_test_split():
+    naming: dict[str, set[str]] = {}
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                naming.setdefault(node.value, set()).add(str(path.relative_to(ROOT)))
+    assert naming["test.parquet"] == {SEALED}
+    # The end of a name that is made up, which could be that of any split.
+    ending = naming[".parquet"] | naming["*.parquet"]
+    assert {path if path in NAMES_PARQUET else str(Path(path).parent) for path in ending} == NAMES_PARQUET
+
+
+def test_an_evaluation_takes_rows_of_train_and_validation_by_name_and_no_others():
+    from luthier.evaluation.assessment import Assessment
+
+    assert get_type_hints(Assessment.rows)["split"] == Literal["train", "validation"]
+
+
+def test_the_example_of_an_environment_has_every_variable_that_is_read():
+    sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    read = set(re.findall(r"\bLUTHIER_[A-Z_]+\b", " ".join(sources)))
+    assert read and read == set(re.findall(r"^# (LUTHIER_[A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
 def test_constraints_pin_every_dependency_exactly():

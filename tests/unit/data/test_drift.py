@@ -107,6 +107,19 @@ def test_a_great_difference_between_few_rows_is_no_drift(compare):
     assert drifted(found) == set()
 
 
+def test_new_rows_that_are_all_in_the_test_split_are_found_and_those_that_moved_from_there_are_not_new(
+    splits, tiny_bert
+):
+    before, moved, new = rows(400, seed=1), rows(40, seed=4, words=10), rows(200, seed=2, words=10)
+    champion, now = splits("champion", before), splits("now", [*before, *moved])
+    schema = split_schema("single")
+    for folder, tested in ((champion, moved), (now, new)):
+        full = [dict.fromkeys(schema.names) | row for row in tested]
+        pq.write_table(pa.Table.from_pylist(full, schema), folder / "test.parquet")
+    found = drift_between(now, champion, tiny_bert, aspects=["length"], max_length=32)
+    assert found.new_rows == 200 and drifted(found) == {"length"}
+
+
 def test_only_what_is_asked_for_is_compared(compare):
     assert [each.aspect for each in compare(rows(50, seed=2), aspects=["length"]).differences] == ["length"]
 

@@ -43,7 +43,8 @@ def columns(kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_the_same_answers_agree_and_any_other_text_does_not(kind):
-    assert str(require_same_answers("served", asked(kind), columns(kind), HEADS[kind])) == "served: 3 of 3 agree"
+    parity = require_same_answers("served", asked(kind), columns(kind), HEADS[kind])
+    assert (parity.agreeing, parity.rows, parity.tolerance) == (3, 3, 1e-4) and parity.largest_difference < 1e-6
     if kind == "number":
         return
     received = columns(kind)
@@ -119,7 +120,8 @@ def test_kept_answers_come_back_and_a_changed_one_is_noticed(tmp_path):
     def ask(given: pa.Table) -> list[dict[str, Any]]:
         return [answers[text] for text in given["text"].to_pylist()]
 
-    assert str(kept.require("registered", ask)) == "registered: 3 of 3 agree"
+    found = kept.require("registered", ask)
+    assert str(found) == "registered: 3 of 3 agree within 1e-04, the largest difference is 0.0e+00"
     answers[TEXTS[1]] = {"label": "bad", "probability": received[1]["probability"]}
     with pytest.raises(ParityError, match="1 of 3"):
         kept.require("registered", ask)

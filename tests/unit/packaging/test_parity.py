@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from luthier.errors import ParityError
-from luthier.packaging.parity import require_parity
+from luthier.packaging.parity import Parity, require_parity
 from luthier.tasks.task import Predictions
 from tests.unit.packaging.tuned import HEADS
 
@@ -31,7 +31,7 @@ OTHER = {
 @pytest.mark.parametrize("kind", SAME)
 def test_the_same_answers_are_parity(kind):
     parity = require_parity("merged", HEADS[kind], SAME[kind], SAME[kind])
-    assert (parity.form, parity.rows, parity.agreeing, parity.largest_difference) == ("merged", 2, 2, 0.0)
+    assert parity == Parity("merged", rows=2, agreeing=2, largest_difference=0.0, tolerance=1e-4)
 
 
 @pytest.mark.parametrize("kind", OTHER)
@@ -47,6 +47,23 @@ def test_other_evidence_is_none_even_for_the_same_answers(kind):
     with pytest.raises(ParityError, match=r"1 of 2 predictions differ.*evidence by up to \d\.\d\de-0[34]"):
         require_parity("packaged", HEADS[kind], SAME[kind], moved)
     assert require_parity("packaged", HEADS[kind], SAME[kind], moved, tolerance=2e-3).agreeing == 2
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_without_a_tolerance_the_last_bit_counts(kind):
+    first, *others = SAME[kind].evidence
+    moved = Predictions(SAME[kind].answers, [np.nextafter(first, np.float32(np.inf)), *others])
+    assert require_parity("packaged", HEADS[kind], SAME[kind], moved).agreeing == 2
+    with pytest.raises(ParityError, match=r"1 of 2 predictions differ.*allowed: 0e\+00"):
+        require_parity("packaged", HEADS[kind], SAME[kind], moved, tolerance=0.0)
+
+
+def test_a_parity_says_what_was_allowed_and_what_was_seen():
+    moved = found(["bad", "good"], [0.9, 0.10005], [0.4, 0.6])
+    within = require_parity("merged", HEADS["single"], SAME["single"], moved)
+    assert str(within) == "merged: 2 of 2 agree within 1e-04, the largest difference is 5.0e-05"
+    exact = require_parity("packaged", HEADS["single"], SAME["single"], SAME["single"], tolerance=0.0)
+    assert str(exact) == "packaged: 2 of 2 agree exactly"
 
 
 @pytest.mark.parametrize("evidence", [[np.nan, 0.1], [np.inf, 0.1], [0.9, 0.1, 0.0], [[0.9, 0.1]]])

@@ -126,8 +126,8 @@ def test_data_shows_the_splits_and_a_label_kind_or_metric_that_the_task_has_not_
     made = {path.name for path in (project / "home" / "artifacts").iterdir()}
     assert made == {"raw_data", "base_model", "cleaned_splits", "data_report"}
 
-    limited = luthier("data", "tiny", "--set", "data.cleaning.max_rejected=0.001")
-    assert limited.returncode == 1
+    limited = luthier("data", "tiny", "--set", "data.cleaning.max_rejected=0.001", LUTHIER_DAGSTER_PORT="3999")
+    assert limited.returncode == 1 and "then http://127.0.0.1:3999/runs/" in limited.stdout
     assert "rejected because" in limited.stdout and "rejections_within_limit" in limited.stdout
 
     numbers = ("--set", "data.label_kind=number", "--set", "data.columns.label=sentiment", "--set", "data.labels=null")

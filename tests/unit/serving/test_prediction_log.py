@@ -67,7 +67,7 @@ def test_nothing_is_made_where_nothing_is_to_be_kept(tmp_path):
     assert not (tmp_path / "log").exists()
 
 
-def test_files_are_ended_by_rows_and_by_time(tmp_path):
+def test_files_are_ended_by_rows_by_bytes_and_by_time(tmp_path, monkeypatch):
     with PredictionLog(tmp_path / "rows", share=1.0, rotate_rows=100) as log:
         for _ in range(5):
             log.record(rows(60), answers(60), version="1")
@@ -75,6 +75,10 @@ def test_files_are_ended_by_rows_and_by_time(tmp_path):
             wait_for(1, tmp_path / "rows")
     sizes = [pq.read_metadata(path).num_rows for path in sorted((tmp_path / "rows").glob("*"))]
     assert sum(sizes) == 600 and len(sizes) > 1
+    with monkeypatch.context() as small, PredictionLog(tmp_path / "bytes", share=1.0) as log:
+        small.setattr(prediction_log, "ROTATE_BYTES", 1000)
+        log.record(rows(100), answers(100), version="1")
+        wait_for(1, tmp_path / "bytes")
     with PredictionLog(tmp_path / "time", share=1.0, rotate_seconds=0.05) as log:
         log.record(rows(2), answers(2), version="1")
         wait_for(1, tmp_path / "time")
@@ -148,21 +152,31 @@ def test_a_folder_that_cannot_be_made_and_rows_that_do_not_fit_fail_no_request(t
     assert log.dropped == 3 and "answers could not be logged" in caplog.text
 
 
-def test_what_the_disk_is_too_slow_for_is_dropped_and_not_kept_in_memory(tmp_path, monkeypatch):
+def test_what_the_disk_is_too_slow_for_is_dropped_and_told_each_time_that_it_begins(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(prediction_log, "MOST_BYTES", 10_000)
-    slow, write = threading.Event(), pq.write_table
+    writing, released, write = threading.Event(), threading.Event(), pq.write_table
 
     def wait(*given: object) -> None:
-        slow.wait()
+        writing.set()
+        released.wait()
         write(*given)
 
     monkeypatch.setattr(prediction_log.pq, "write_table", wait)
-    with PredictionLog(tmp_path / "log", share=1.0, rotate_rows=1) as log:
-        for _ in range(200):
+    with caplog.at_level(logging.WARNING), PredictionLog(tmp_path / "log", share=1.0, rotate_rows=1) as log:
+        for times in (1, 2):
+            released.clear()
+            writing.clear()
             log.record(rows(10), answers(10), version="1")
-        assert 0 < log.dropped < 2000
-        slow.set()
-    assert len(logged(tmp_path / "log")) + log.dropped == 2000
+            writing.wait()
+            before = log.dropped
+            for _ in range(199):
+                log.record(rows(10), answers(10), version="1")
+            assert before < log.dropped < 2000 * times
+            assert caplog.text.count("answers are not logged till the disk keeps up") == times
+            released.set()
+            while sum(map(len, map(pq.read_table, (tmp_path / "log").glob("*.parquet")))) + log.dropped < 2000 * times:
+                time.sleep(0.01)
+    assert len(logged(tmp_path / "log")) + log.dropped == 4000
 
 
 @pytest.mark.parametrize(("days", "left"), [(30, 2), (None, 3)])

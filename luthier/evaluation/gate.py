@@ -132,7 +132,7 @@ def _champion(found: "ChampionComparison | None") -> Condition:
     if found is None:
         return Condition("champion", True, "no other model is the champion")
     if found.difference is None:
-        return Condition("champion", True, f"not compared with version {found.version}: {found.reason}")
+        return Condition("champion", False, f"not compared with version {found.version}: {found.reason}")
     within = found.difference.is_within(found.margin)
     reach = f"the paired interval beside version {found.version} begins at {found.difference.low:+.4g}"
     return Condition(

@@ -112,14 +112,16 @@ def test_an_interval_is_within_the_margin_when_it_holds_no_greater_loss(low: flo
     assert PairedDifference(low, low, low, 0.5, 0.95).is_within(margin) == (max(0.0, -low) <= margin)
 
 
-def test_a_comparison_that_was_not_possible_is_said_and_no_failure(test_rows: Rows, make_report: Make) -> None:
+def test_a_comparison_that_was_not_possible_rules_no_loss_out(test_rows: Rows, make_report: Make) -> None:
     nothing: dict[str, Any] = {"rows": 0, "candidate": None, "champion": None, "difference": None}
     report = make_report(
         test_rows(("no", "yes")),
-        champion=replace(compared(0, 0, 0), **nothing, obstacle="unknown", reason="it is gone"),
+        target=0.1,
+        champion=replace(compared(0, 0, 0), **nothing, reason="it is gone"),
     )
     found = condition(report, "champion")
-    assert found.passed and "it is gone" in found.reason
+    assert not found.passed and "it is gone" in found.reason
+    assert report.verdict == "met"
 
 
 def test_the_conditions_follow_from_the_report_alone(test_rows: Rows, make_report: Make) -> None:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ from luthier.errors import LuthierError
 from luthier.evaluation.champion_comparison import ChampionAnswers, ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.gate import margin_of
-from luthier.evaluation.paired import paired_difference
+from luthier.evaluation.paired import paired_difference, same_gold
 from luthier.evaluation.scores import score
 from luthier.packaging.serving import ServedModel, Serving
 from luthier.recipe.schema import EvaluationSection
@@ -86,7 +85,7 @@ def _scored(
 ) -> ChampionComparison:
     metric, confidence = evaluation.metric, evaluation.confidence
     first, second = candidate.compared(metric), champion.compared(metric)
-    if not _same_gold(first[0], second[0]):
+    if not same_gold(first, second):
         reason = f"{METRICS[metric].title} counts tokens, and theirs are not the same: another tokenizer or max_length"
         return _impossible(found, reason)
     if len(first[0]) < LEAST_ROWS:
@@ -142,9 +141,3 @@ def _in_order_of(head: Head, answers: Predictions, own: Head) -> Predictions:
         return answers
     order = [own.labels.index(label) for label in head.labels]
     return replace(answers, evidence=[numbers[order] for numbers in answers.evidence])
-
-
-def _same_gold(first: Any, second: Any) -> bool:
-    if isinstance(first, np.ndarray):
-        return bool(np.array_equal(first, second))
-    return list(first) == list(second)

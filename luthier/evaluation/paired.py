@@ -89,6 +89,12 @@ def paired_difference(
     )
 
 
+def same_gold(first: Compared, second: Compared) -> bool:
+    """Whether two models were judged by the same rows: of perplexity, by the same number of tokens in each."""
+    one, other = first[0], second[0]
+    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else list(one) == list(other)
+
+
 def mcnemar(gained: int, lost: int) -> float:
     """McNemar's exact p: how probable so uneven a division is, were a changed row as often gained as lost.
 

@@ -206,10 +206,16 @@ def test_without_mlflow_the_report_is_made_and_deploys_nothing_over_a_champion_i
     assert graph.tracking.champion("tiny") == "2"
 
 
-def test_the_report_in_json_has_the_comparison(graph, tiny_bert, write_recipe):
+def test_the_report_in_json_has_the_comparison_and_both_readings_of_the_same_test_rows(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, **FULL, training=IDLE, evaluation=EASY)
-    assert graph.run().success
-    second = graph.run("training.learning_rate=2.0e-3", "training.epochs=10", "training.batch_size=16")
+    first = graph.run()
+    # Other splits, whose test rows are the very same.
+    second = graph.run("data.balance=weights", "training.seed=18")
+    splits = [metadata(run, "cleaned_splits")["digest"] for run in (first, second)]
+    report = report_of(second)
+    assert splits[0] != splits[1] and report.reads.number == 2
+    # What was trained on other splits is no other seed of the same values.
+    assert len({reading.configuration for reading in report.reads.readings}) == 2 and report.aspects.seeds is None
     folder = Path(metadata(second, "evaluation_report")["folder"])
     written = json.loads((folder / "report.json").read_text())["champion"]
     assert written["version"] == "1"

@@ -89,7 +89,7 @@ class Versus:
         mcnemar = "" if found.mcnemar_p is None else f", McNemar's p {found.mcnemar_p:.2g}"
         return (
             f"{self.first} is {stands} {self.second}: {scores}, a gain of {number(self.metric, found.value)} "
-            f"({found.confidence * 100:g} % interval {bounds}; p {found.p:.2g}{mcnemar})."
+            f"({found.confidence * 100:.4g} % interval {bounds}; p {found.p:.2g}{mcnemar})."
         )
 
     @property
@@ -151,7 +151,7 @@ def _beside(name: str, one: EvaluationReport, other: EvaluationReport, pair: Pai
     alone = MetricBeside(name, first, second)
     if pair is None:
         return alone
-    confidence = min(one.confidence, other.confidence)
+    confidence = max(report.reads.corrected(report.confidence) for report in (one, other))
     try:
         compared = [answered.compared(name) for answered in pair]
         # Else other tokens were counted, or texts generated for other rows: the scores stand side by side.

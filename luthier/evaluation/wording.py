@@ -161,7 +161,7 @@ def champion_sentence(report: "EvaluationReport") -> str | None:
     scores = f"{number(metric, found.candidate.value)} against {number(metric, found.champion.value)}"
     left_out = f" ({found.left_out:,} left out that it was trained or validated on)" if found.left_out else ""
     digits = places(metric, found.candidate.value)
-    bounds = f"{gain.confidence * 100:g} % interval {gain.low:+,.{digits}f} to {gain.high:+,.{digits}f}"
+    bounds = f"{gain.confidence * 100:.4g} % interval {gain.low:+,.{digits}f} to {gain.high:+,.{digits}f}"
     chances = [f"p {gain.p:.2g}", *([] if gain.mcnemar_p is None else [f"McNemar's p {gain.mcnemar_p:.2g}"])]
     said = {"better": "significantly better than", "worse": "significantly worse than"}
     stands = said.get(found.outcome, "not significantly better than")

@@ -12,6 +12,7 @@ from luthier.errors import LuthierError
 from luthier.evaluation.answers_file import write_answers
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.report import EvaluationReport
+from luthier.evaluation.test_reads import Reading, TestReads
 from luthier.evaluation.versus import Side, versus
 from luthier.evaluation.versus_page import render_versus
 from tests.html_page import Page
@@ -71,6 +72,22 @@ def test_the_same_rows_in_another_order_are_paired_row_by_row(make: Callable[[],
     assert found.unpaired is None and found.counts == (1, 0)
     # The answer that spoils a row has other tokens than the row's own.
     assert {each.metric for each in found.metrics if each.paired is None} <= {"perplexity"}
+
+
+def test_paired_intervals_are_corrected_for_the_readings_of_the_side_that_was_read_more_often(sides: Sides) -> None:
+    one, other = sides(multi_label(), spoiled(multi_label()))
+    reading = Reading("reviews", "adapter", "lora", 17, "accuracy", "2026-03-02T12:00:00+00:00")
+    later = replace(other, report=replace(other.report, reads=TestReads((reading,) * 5)))
+    first, second = (versus(one, side) for side in (other, later))
+    for once, often in zip(first.metrics, second.metrics, strict=True):
+        assert once.paired is not None and often.paired is not None
+        assert once.paired.value == often.paired.value
+        assert (once.paired.confidence, often.paired.confidence) == (pytest.approx(0.95), pytest.approx(0.99))
+        assert often.paired.low <= once.paired.low and often.paired.high >= once.paired.high
+    widths = [found.metrics[0].paired.high - found.metrics[0].paired.low for found in (first, second)]
+    assert widths[0] < widths[1]
+    assert "(95 % interval" in first.sentence and "(99 % interval" in second.sentence
+    assert "(99 % interval" in versus(later, one).sentence
 
 
 def test_other_tokens_are_not_paired_by_perplexity(sides: Sides) -> None:

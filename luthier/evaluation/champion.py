@@ -13,7 +13,7 @@ from luthier.data.overlap import said_before
 from luthier.errors import LuthierError
 from luthier.evaluation.champion_comparison import ChampionAnswers, ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.gate import margin_of
+from luthier.evaluation.gate import margin_of, standing
 from luthier.evaluation.paired import paired_difference, same_gold
 from luthier.evaluation.scores import score
 from luthier.packaging.serving import ServedModel, Serving
@@ -102,7 +102,7 @@ def _scored(
         champion=scores[1],
         difference=difference,
         margin=margin_of(metric, scores[1].value, evaluation.gate.champion_margin),
-        reaches_target=METRICS[metric].reaches(scores[1].value, evaluation.target),
+        reaches_target=standing(metric, scores[1], target=evaluation.target, require=evaluation.require)[0],
     )
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from luthier.evaluation.wording import champion_sentence, metric_name, number, verdict_sentence
+from luthier.evaluation.gate import standing
+from luthier.evaluation.wording import champion_sentence, number, verdict_sentence
 
 if TYPE_CHECKING:
     from luthier.evaluation.champion_comparison import ChampionComparison
@@ -76,8 +77,8 @@ def _beside(report: "EvaluationReport", found: "ChampionComparison") -> Promotio
         return Promotion("champion", said)
     if found.outcome == "alike" and not found.reaches_target:
         assert found.champion is not None
-        value = f"{metric_name(report.metric)} {number(report.metric, found.champion.value)}"
-        return Promotion("champion", f"{said} But the champion falls short of the target on these rows ({value}).")
+        _, short = standing(report.metric, found.champion, target=report.target, require=report.require)
+        return Promotion("champion", f"{said} On these rows the champion falls short of the target: {short}.")
     return Promotion("challenger", f"{said} It stays.")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -59,11 +60,10 @@ def classified(labels: list[str], names: tuple[str, ...]) -> pa.Table:
     return rows(texts(1), label=labels).set_column(4, "label_id", ids)
 
 
-def asked(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> BesideChampion:
+def asked(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None, **more: Any) -> BesideChampion:
     champion = Champion("m", "1", "d", load=lambda: model, seen=(seen,) if seen else ())
-    return compare_with_champion(
-        champion, test, how=HOW, evaluation=EvaluationSection(metric=metric, target=0.1), threshold=0.8
-    )
+    evaluation = EvaluationSection(**{"metric": metric, "target": 0.1, **more})
+    return compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8)
 
 
 def compared(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> ChampionComparison:
@@ -103,6 +103,20 @@ def test_rows_that_it_was_trained_or_validated_on_do_not_count(served, tmp_path)
     assert (few.left_out, few.outcome) == (45, "not comparable")
     assert asked(model, test, "accuracy", tmp_path).answers is None
     assert "15 test rows are new to it" in str(few.reason)
+
+
+def test_the_champion_reaches_the_target_by_what_is_required_of_the_new_model_too(served):
+    model = served("single")
+    test = answered(model, classified(labels(), model.serving.head.labels), kind="single")
+    score = compared(model, test, "accuracy").champion
+    between = (score.low + score.value) / 2
+    for require, target, reaches in (
+        ("point", between, True),
+        ("lower_bound", between, False),
+        ("lower_bound", score.low, True),
+    ):
+        found = asked(model, test, "accuracy", target=target, require=require).comparison
+        assert found.reaches_target is reaches
 
 
 def test_other_labels_and_another_kind_of_work_are_no_comparison(served):

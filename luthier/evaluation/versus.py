@@ -132,10 +132,8 @@ def _pair(first: Side, second: Side) -> tuple[Pair | None, str | None]:
     """What both answered, row by row; else why rows are not compared."""
     for side in (first, second):
         if not can_be_read(side.folder):
-            return (
-                None,
-                f"The report of {side.name} is older than comparisons: evaluate it again to compare row by row.",
-            )
+            older = f"The report of {side.name} is older than comparisons"
+            return None, f"{older}: evaluate it again to compare row by row."
     if first.report.labels != second.report.labels:
         return None, "Their labels differ, so that rows are not compared in pairs."
     one, other = (in_order(read_answers(side.folder)) for side in (first, second))

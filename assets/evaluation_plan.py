@@ -57,13 +57,14 @@ class EvaluationPlan:
         return read_hyperparameters(self.origin.hyperparameters.folder)
 
     def assessed(self, champion: RegisteredChampion | None, folder: Path) -> "EvaluationReport":
-        """Reads the test rows, beside ``champion`` if there is another one, and leaves the report in ``folder``.
+        """Asks the test rows, of ``champion`` too if there is another one, and leaves the report in ``folder``.
 
         The reading is written down before it, and its score afterwards.
         """
         from luthier.evaluation.assessment import assess
+        from luthier.evaluation.sealed_test import digest_of_test
 
-        ledger = TestReadLedger(self.artifacts.home, self.cleaned_splits.digest)
+        ledger = TestReadLedger(self.artifacts.home, digest_of_test(self.cleaned_splits.folder))
         evaluation = self.artifacts.digest("evaluation_report", self.inputs)
         reads = ledger.begin(evaluation, self.reading())
         report = assess(self.job(champion, reads), folder)
@@ -105,7 +106,7 @@ class EvaluationPlan:
         return Reading(
             recipe=self.resolved.name,
             adapter=self.adapter.digest,
-            configuration=configuration_digest(self.values, self.origin.model.digest),
+            configuration=configuration_digest(self.values, self.origin.model.digest, self.cleaned_splits.digest),
             seed=training.seed,
             metric=self.resolved.recipe.evaluation.metric,
             at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -47,7 +47,7 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     table = Table(box=None, pad_edge=False)
     table.add_column(f"test {report.metric}")
     table.add_column("", justify="right")
-    table.add_column(f"{report.confidence:.0%} interval", justify="right")
+    table.add_column(f"{report.confidence * 100:g} % interval", justify="right")
     for name, score in report.beside_baselines.items():
         style = "bold" if name == TUNED else None
         table.add_row(name, *score_texts(report, report.metric, score), style=style)

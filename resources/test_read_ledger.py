@@ -10,21 +10,24 @@ from luthier.evaluation.test_reads import Reading, TestReads
 
 @dataclass(frozen=True)
 class TestReadLedger:
-    """The readings of the test split of one ``cleaned_splits``, by its digest, in ``<home>/test_reads``."""
+    """The readings of the same test rows, by their digest ``rows``, in ``<home>/test_reads``.
+
+    Splits that differ in training rows, weights or columns alone share them.
+    """
 
     # Pytest takes classes of this name for tests.
     __test__ = False
 
     home: str
-    splits: str
+    rows: str
 
     @property
     def folder(self) -> Path:
         """Where its readings lie."""
-        return Path(self.home) / "test_reads" / self.splits
+        return Path(self.home) / "test_reads" / self.rows
 
     def begin(self, evaluation: str, reading: Reading) -> TestReads:
-        """Writes the reading down before a row is read; one of the same ``evaluation`` that broke off counts once.
+        """Writes the reading down before a row is asked; one of the same ``evaluation`` that broke off counts once.
 
         Of those that were begun later none is known.
         """

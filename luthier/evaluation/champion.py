@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from luthier.data.overlap import said_before
 from luthier.errors import LuthierError
-from luthier.evaluation.champion_comparison import ChampionAnswers, ChampionComparison, Obstacle
+from luthier.evaluation.champion_comparison import ChampionAnswers, ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.gate import margin_of
+from luthier.evaluation.gate import margin_of, standing
 from luthier.evaluation.paired import paired_difference, same_gold
 from luthier.evaluation.scores import score
 from luthier.packaging.serving import ServedModel, Serving
@@ -60,17 +60,17 @@ def compare_with_champion(
     """
     nothing = ChampionComparison(champion.model, champion.version, champion.digest)
     if champion.load is None:
-        return BesideChampion(_impossible(nothing, "unknown", champion.obstacle or "it cannot be asked"))
+        return BesideChampion(_impossible(nothing, champion.obstacle or "it cannot be asked"))
     try:
         served = champion.load()
     except (LuthierError, OSError, ValueError) as error:
-        return BesideChampion(_impossible(nothing, "unknown", f"it cannot be loaded: {error}"))
+        return BesideChampion(_impossible(nothing, f"it cannot be loaded: {error}"))
     if (other := _other_work(served.serving, test)) is not None:
-        return BesideChampion(_impossible(nothing, "changed", other))
+        return BesideChampion(_impossible(nothing, other))
     new = ~said_before(test.rows, _seen_rows(champion), threshold)
     counted = replace(nothing, left_out=int((~new).sum()))
     if new.sum() < LEAST_ROWS:
-        return BesideChampion(_impossible(counted, "unknown", _too_few(int(new.sum()))))
+        return BesideChampion(_impossible(counted, _too_few(int(new.sum()))))
     candidate = test.where(new)
     asked = served.serving.inference(generated_rows=int(new[: how.generated_rows].sum()))
     log.info("predicting %d test rows with the champion, %s version %s", new.sum(), champion.model, champion.version)
@@ -85,16 +85,16 @@ def _scored(
 ) -> ChampionComparison:
     metric, confidence = evaluation.metric, evaluation.confidence
     first, second = candidate.compared(metric), champion.compared(metric)
-    if not same_gold(first[0], second[0]):
+    if not same_gold(first, second):
         reason = f"{METRICS[metric].title} counts tokens, and theirs are not the same: another tokenizer or max_length"
-        return _impossible(found, "changed", reason)
+        return _impossible(found, reason)
     if len(first[0]) < LEAST_ROWS:
-        return _impossible(found, "unknown", _too_few(len(first[0])))
+        return _impossible(found, _too_few(len(first[0])))
     try:
         difference = paired_difference(metric, first, second, confidence=confidence)
         scores = [score(metric, *compared, confidence=confidence) for compared in (first, second)]
     except LuthierError as error:
-        return _impossible(found, "unknown", f"{METRICS[metric].title} is {error.what}")
+        return _impossible(found, f"{METRICS[metric].title} is {error.what}")
     return replace(
         found,
         rows=len(first[0]),
@@ -102,13 +102,13 @@ def _scored(
         champion=scores[1],
         difference=difference,
         margin=margin_of(metric, scores[1].value, evaluation.gate.champion_margin),
-        reaches_target=METRICS[metric].reaches(scores[1].value, evaluation.target),
+        reaches_target=standing(metric, scores[1], target=evaluation.target, require=evaluation.require)[0],
     )
 
 
-def _impossible(found: ChampionComparison, obstacle: Obstacle, reason: str) -> ChampionComparison:
+def _impossible(found: ChampionComparison, reason: str) -> ChampionComparison:
     log.warning("not compared with %s version %s: %s", found.model, found.version, reason)
-    return replace(found, obstacle=obstacle, reason=reason)
+    return replace(found, reason=reason)
 
 
 def _too_few(rows: int) -> str:

@@ -7,17 +7,14 @@ from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.scores import Score
 from luthier.tasks.task import Predictions
 
-# The two do different work, or nothing is known of which is better.
-Obstacle = Literal["changed", "unknown"]
-
 
 @dataclass(frozen=True)
 class ChampionComparison:
     """What came of the comparison.
 
     ``candidate`` and ``champion`` are scored by the deciding metric on ``rows`` rows; ``left_out`` others have content
-    that the champion was trained or validated on. There are no scores where ``obstacle`` says that the two cannot be
-    compared, and ``reason`` why. ``margin`` is how much worse than the champion the interval may reach.
+    that the champion was trained or validated on. There are no scores where ``reason`` says why the two cannot be
+    compared. ``margin`` is how much worse than the champion the interval may reach.
     """
 
     model: str
@@ -30,7 +27,6 @@ class ChampionComparison:
     difference: PairedDifference | None = None
     margin: float = 0.0
     reaches_target: bool | None = None
-    obstacle: Obstacle | None = None
     reason: str | None = None
 
     @property

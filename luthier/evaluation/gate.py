@@ -9,9 +9,11 @@ from luthier.tasks.metric import METRICS
 if TYPE_CHECKING:
     from luthier.evaluation.champion_comparison import ChampionComparison
     from luthier.evaluation.report import EvaluationReport
+    from luthier.evaluation.scores import Score
     from luthier.recipe.gate_section import GateSection
 
 ConditionName = Literal["target", "labels", "slices", "calibration", "latency", "size", "champion"]
+Require = Literal["point", "lower_bound"]
 
 CHECKS: Final[dict[ConditionName, tuple[str, str]]] = {
     "target": ("meets_target", "The test metric reaches the recipe's target."),
@@ -67,15 +69,17 @@ def margin_of(metric: str, champion: float, given: float | None) -> float:
     return MARGIN * (span if span < float("inf") else abs(champion))
 
 
+def standing(metric: str, score: "Score", *, target: float, require: Require) -> tuple[bool, str]:
+    """Whether what is required of a score reaches the target, and what that is, in words."""
+    found = METRICS[metric]
+    if require == "point":
+        return found.reaches(score.value, target), f"{found.title} {score.value:.4g}"
+    bound, end = (score.low, "lower") if found.higher_is_better else (score.high, "upper")
+    return found.reaches(bound, target), f"the {end} bound {bound:.4g} of {found.title}"
+
+
 def _target(report: "EvaluationReport") -> Condition:
-    metric, score = METRICS[report.metric], report.deciding
-    if report.require == "lower_bound":
-        bound = score.low if metric.higher_is_better else score.high
-        end = "lower" if metric.higher_is_better else "upper"
-        said = f"the {end} bound of {metric.title}, {bound:.4g}"
-    else:
-        bound, said = score.value, f"{metric.title} {score.value:.4g}"
-    passed = metric.reaches(bound, report.target)
+    passed, said = standing(report.metric, report.deciding, target=report.target, require=report.require)
     return Condition("target", passed, f"{said} {'reaches' if passed else 'misses'} the target of {report.target:g}")
 
 
@@ -132,7 +136,7 @@ def _champion(found: "ChampionComparison | None") -> Condition:
     if found is None:
         return Condition("champion", True, "no other model is the champion")
     if found.difference is None:
-        return Condition("champion", True, f"not compared with version {found.version}: {found.reason}")
+        return Condition("champion", False, f"not compared with version {found.version}: {found.reason}")
     within = found.difference.is_within(found.margin)
     reach = f"the paired interval beside version {found.version} begins at {found.difference.low:+.4g}"
     return Condition(

@@ -71,7 +71,7 @@ def paired_difference(
     if len(first[0]) != len(second[0]):
         lengths = (len(first[0]), len(second[0]))
         raise LuthierError("two models must have answered the same rows", where=metric, received=lengths)
-    if not same_gold(first[0], second[0]):
+    if not same_gold(first, second):
         raise LuthierError("two models must be held against the same answers, or the same tokens", where=metric)
     sign = 1 if METRICS[metric].higher_is_better else -1
     value = sign * (one.value - other.value)
@@ -91,11 +91,10 @@ def paired_difference(
     )
 
 
-def same_gold(first: Any, second: Any) -> bool:
-    """Whether two models were asked for the same: of a metric that counts tokens other ones are not."""
-    if isinstance(first, np.ndarray):
-        return bool(np.array_equal(first, second))
-    return list(first) == list(second)
+def same_gold(first: Compared, second: Compared) -> bool:
+    """Whether two models were judged by the same rows: of perplexity, by the same number of tokens in each."""
+    one, other = first[0], second[0]
+    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else list(one) == list(other)
 
 
 def mcnemar(gained: int, lost: int) -> float:

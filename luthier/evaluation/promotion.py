@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from luthier.evaluation.wording import champion_sentence, metric_name, number, verdict_sentence
+from luthier.evaluation.gate import standing
+from luthier.evaluation.wording import champion_sentence, number, verdict_sentence
 
 if TYPE_CHECKING:
     from luthier.evaluation.champion_comparison import ChampionComparison
@@ -42,10 +43,11 @@ def promotion(
     """Decides on the model of ``adapter``, which ``report`` is of.
 
     It must meet the target. Where there is another champion it must also be significantly better on the rows that
-    both can be judged by, or the champion must fall short of the target there without being the better one; a champion
-    that does other work is replaced as well. A loss beyond the margin that the paired interval does not rule out
-    keeps the champion in its place whatever else holds, and so does ``withdrawn``: why somebody took the alias from
-    this very model. What meets the target and does not become the champion is the challenger.
+    both can be judged by, or the champion must fall short of the target there without being the better one. A loss
+    beyond the margin that the paired interval does not rule out keeps the champion in its place whatever else holds.
+    So does a comparison that has no interval, for whatever reason: a champion that does other work, or whose labels
+    are others, is replaced by a person. And so does ``withdrawn``: why somebody took the alias from this very model.
+    What meets the target and does not become the champion is the challenger.
     """
     if report.verdict != "met":
         return Promotion(None, verdict_sentence(report))
@@ -67,8 +69,6 @@ def _beside(report: "EvaluationReport", found: "ChampionComparison") -> Promotio
     said = champion_sentence(report)
     assert said is not None
     if found.difference is None:
-        if found.obstacle == "changed":
-            return Promotion("champion", f"{said} The target is met, so the new model takes its place.")
         return Promotion("challenger", f"{said} It stays; {FORCE}.")
     if not found.difference.is_within(found.margin):
         loss = loss_sentence(report.metric, found.difference, found.margin)
@@ -77,8 +77,8 @@ def _beside(report: "EvaluationReport", found: "ChampionComparison") -> Promotio
         return Promotion("champion", said)
     if found.outcome == "alike" and not found.reaches_target:
         assert found.champion is not None
-        value = f"{metric_name(report.metric)} {number(report.metric, found.champion.value)}"
-        return Promotion("champion", f"{said} But the champion falls short of the target on these rows ({value}).")
+        _, short = standing(report.metric, found.champion, target=report.target, require=report.require)
+        return Promotion("champion", f"{said} On these rows the champion falls short of the target: {short}.")
     return Promotion("challenger", f"{said} It stays.")
 
 

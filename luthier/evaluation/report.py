@@ -12,7 +12,7 @@ from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.diagnosis.handing_on import write_for_tuning
 from luthier.evaluation.evaluated import TUNED
 from luthier.evaluation.examples import Examples
-from luthier.evaluation.gate import NOT_TUNABLE, Condition
+from luthier.evaluation.gate import NOT_TUNABLE, Condition, Require
 from luthier.evaluation.labels import ClassScores
 from luthier.evaluation.markdown import report_markdown
 from luthier.evaluation.next_step import next_step_sentence
@@ -61,7 +61,7 @@ class EvaluationReport:
     digests: dict[str, str]
     created: str
     champion: ChampionComparison | None = None
-    require: Literal["point", "lower_bound"] = "point"
+    require: Require = "point"
     gate: tuple[Condition, ...] = ()
     reads: TestReads = NEVER_READ
     calibration: Calibration = UNCALIBRATED

@@ -9,13 +9,16 @@ from typing import Any
 from luthier.errors import LuthierError
 from luthier.evaluation.answers_file import can_be_read, read_answers
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.paired import PairedDifference, paired_difference
+from luthier.evaluation.paired import PairedDifference, paired_difference, same_gold
 from luthier.evaluation.readable import answer_text, expected_text, inputs
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.row_scores import ROUNDING, row_scores
+from luthier.evaluation.test_rows import content_digest, in_order
 from luthier.evaluation.wording import NOTHING, interval, metric_name, number, places, share, signed
 
 MOST = 20
+
+Pair = tuple[Evaluated, Evaluated]
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Versus:
         mcnemar = "" if found.mcnemar_p is None else f", McNemar's p {found.mcnemar_p:.2g}"
         return (
             f"{self.first} is {stands} {self.second}: {scores}, a gain of {number(self.metric, found.value)} "
-            f"({found.confidence * 100:g} % interval {bounds}; p {found.p:.2g}{mcnemar})."
+            f"({found.confidence * 100:.4g} % interval {bounds}; p {found.p:.2g}{mcnemar})."
         )
 
     @property
@@ -107,8 +110,7 @@ def versus(first: Side, second: Side) -> Versus:
     if one.task != other.task or not shared:
         tasks = f"{one.task} by {one.metric} and {other.task} by {other.metric}"
         raise LuthierError("reports of different tasks cannot be compared", where="versus", received=tasks)
-    reason = _obstacle(first, second)
-    pair = None if reason else (read_answers(first.folder), read_answers(second.folder))
+    pair, reason = _pair(first, second)
     metric = one.metric if one.metric in shared else shared[0]
     gained, lost, counts = _changed(*pair) if pair else ((), (), (0, 0))
     return Versus(
@@ -126,33 +128,34 @@ def versus(first: Side, second: Side) -> Versus:
     )
 
 
-def _obstacle(first: Side, second: Side) -> str | None:
-    digests = [side.report.digests.get("cleaned_splits") for side in (first, second)]
-    if digests[0] is None or digests[0] != digests[1]:
-        return (
-            "Their test rows differ, so that rows are not compared in pairs: intervals that overlap tell nothing apart."
-        )
+def _pair(first: Side, second: Side) -> tuple[Pair | None, str | None]:
+    """What both answered, row by row; else why rows are not compared."""
     for side in (first, second):
         if not can_be_read(side.folder):
-            return f"The report of {side.name} is older than comparisons: evaluate it again to compare row by row."
+            older = f"The report of {side.name} is older than comparisons"
+            return None, f"{older}: evaluate it again to compare row by row."
     if first.report.labels != second.report.labels:
-        return "Their labels differ, so that rows are not compared in pairs."
-    return None
+        return None, "Their labels differ, so that rows are not compared in pairs."
+    one, other = (in_order(read_answers(side.folder)) for side in (first, second))
+    if content_digest(one.rows) != content_digest(other.rows):
+        differ = "Their test rows differ, so that rows are not compared in pairs"
+        return None, f"{differ}: intervals that overlap tell nothing apart."
+    return (one, other), None
 
 
-def _beside(
-    name: str, one: EvaluationReport, other: EvaluationReport, pair: tuple[Evaluated, Evaluated] | None
-) -> MetricBeside:
+def _beside(name: str, one: EvaluationReport, other: EvaluationReport, pair: Pair | None) -> MetricBeside:
     scores = (report.metrics[name] for report in (one, other))
     first, second = ((number(name, score.value), interval(name, score)) for score in scores)
     alone = MetricBeside(name, first, second)
     if pair is None:
         return alone
-    confidence = min(one.confidence, other.confidence)
+    confidence = max(report.reads.corrected(report.confidence) for report in (one, other))
     try:
-        paired = paired_difference(name, pair[0].compared(name), pair[1].compared(name), confidence=confidence)
+        compared = [answered.compared(name) for answered in pair]
+        # Else other tokens were counted, or texts generated for other rows: the scores stand side by side.
+        paired = paired_difference(name, *compared, confidence=confidence) if same_gold(*compared) else None
     except LuthierError:
-        # Of rows that leave it undefined, or of other tokens: the scores stand side by side.
+        # Of rows that leave it undefined.
         return alone
     return replace(alone, paired=paired)
 

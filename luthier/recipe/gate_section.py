@@ -11,16 +11,23 @@ class GateSection(Section):
     """What must hold beside the target for a model to deploy; null asks for nothing."""
 
     label_f1: float | None = Field(
-        default=None, ge=0, le=1, description="The least test F1 of every label that has test rows."
+        default=None,
+        ge=0,
+        le=1,
+        description="The least test F1 of every label that has test rows: the value, not its interval.",
     )
     slice: float | None = Field(
         default=None,
         ge=-1,
         le=1e9,
-        description="What the metric must reach, or stay below, on every slice that the report judges.",
+        description="What the metric must reach, or stay below, on every slice that the report judges: the value, "
+        "not its interval.",
     )
     calibration_error: float | None = Field(
-        default=None, ge=0, le=1, description="The greatest expected calibration error of the test probabilities."
+        default=None,
+        ge=0,
+        le=1,
+        description="The greatest expected calibration error of the test probabilities: the value, not its interval.",
     )
     latency_ms: float | None = Field(
         default=None, gt=0, le=1e9, description="The longest median time for one row, in milliseconds, as it is served."

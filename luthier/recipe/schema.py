@@ -150,7 +150,8 @@ class EvaluationSection(Section):
     )
     require: Literal["point", "lower_bound"] = Field(
         default="point",
-        description="What of the score must reach the target: its value, or the end of its interval that is worse.",
+        description="What of the score, of the champion's too, must reach the target: its value, or the end of its "
+        "interval that is worse. Of the gate all but champion_margin is held to values.",
     )
     gate: GateSection = Field(default=GateSection(), description="What must hold beside the target.")
     learning_curve: LearningCurveSection = Field(

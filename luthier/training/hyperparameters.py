@@ -100,8 +100,9 @@ def read_hyperparameters(folder: Path) -> Values:
     return method, TrainingSection.model_validate(values["training"]), values["metric"]
 
 
-def configuration_digest(values: Values, model: str) -> str:
-    """What a training is apart from its seed; ``model`` is the digest of what it starts from."""
+def configuration_digest(values: Values, model: str, splits: str) -> str:
+    """What a training is apart from its seed; ``model`` and ``splits`` are digests of what it started from."""
     method, training, metric = values
     unseeded = training.model_dump(mode="json", exclude={"seed"})
-    return digest_of({"method": method.model_dump(mode="json"), "training": unseeded, "metric": metric, "model": model})
+    made_of = {"model": model, "splits": splits}
+    return digest_of({"method": method.model_dump(mode="json"), "training": unseeded, "metric": metric, **made_of})

@@ -9,7 +9,7 @@ import pytest
 
 from luthier.evaluation.report import EvaluationReport, read_report
 from tests.conftest import write_reviews
-from tests.dag.graph import failure, metadata, remade, up_to
+from tests.dag.graph import checks, failure, metadata, remade, up_to
 
 DATA = (
     '{source: reviews.csv, columns: {text: text, label: "sentiment > 0"}, labels: [bad, good], '
@@ -129,11 +129,11 @@ def test_rows_that_the_champion_was_trained_on_are_left_out_and_too_few_are_no_e
     seen = texts(splits[first], "train", "validation")
     new = [text for text in texts(splits[second], "test") if text not in seen]
     assert found.left_out >= report_of(second).rows["test"] - len(new) > 0
-    assert found.rows == (0 if found.obstacle else report_of(second).rows["test"] - found.left_out)
+    assert found.rows == (0 if found.reason else report_of(second).rows["test"] - found.left_out)
 
     few = graph.run("data.split.seed=5", "data.split.test=0.1")
     found = report_of(few).champion
-    assert found.obstacle == "unknown" and "at least 20 are needed" in found.reason
+    assert found.difference is None and "at least 20 are needed" in found.reason
     assert graph.tracking.champion("tiny") == "1"
     assert "cannot be compared" in metadata(few, "deployed_artifact")["not promoted because"]
 
@@ -162,7 +162,7 @@ def test_new_rows_are_trained_on_and_the_new_model_is_compared_on_its_own_test_r
     assert replaced == (report.champion.outcome == "better")
 
 
-def test_a_champion_of_other_labels_is_replaced_with_the_reason(graph, tiny_bert, write_recipe):
+def test_a_champion_of_other_labels_stays_until_somebody_promotes_the_new_model(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, **FULL, training=LEARNING, evaluation=EASY)
     assert graph.run().success
     write_recipe(
@@ -170,9 +170,11 @@ def test_a_champion_of_other_labels_is_replaced_with_the_reason(graph, tiny_bert
     )
     second = graph.run()
     found = report_of(second).champion
-    assert found.obstacle == "changed" and "without no, yes and with bad, good" in found.reason
-    assert graph.tracking.champion("tiny") == "2"
-    assert "cannot be compared" in metadata(second, "deployed_artifact")["promoted because"]
+    assert found.difference is None and "without no, yes and with bad, good" in found.reason
+    aliases = graph.tracking.aliases("tiny")
+    assert (aliases.champion, aliases.challenger) == ("1", "2")
+    assert "luthier promote RECIPE --force" in metadata(second, "deployed_artifact")["not promoted because"]
+    assert not checks(second)["no_regression"]
 
 
 def test_a_champion_whose_artifacts_are_gone_stays_until_it_can_be_compared(graph, tiny_bert, write_recipe):
@@ -186,7 +188,6 @@ def test_a_champion_whose_artifacts_are_gone_stays_until_it_can_be_compared(grap
     assert graph.tracking.champion("tiny") == "1"
     shutil.rmtree(graph.artifacts.root / "deployed_artifact")
     second = graph.run("training.learning_rate=2.0e-3")
-    assert report_of(second).champion.obstacle == "unknown"
     assert "the artifact is gone" in metadata(second, "deployed_artifact")["not promoted because"]
     assert graph.tracking.champion("tiny") == "1"
 
@@ -208,10 +209,16 @@ def test_without_mlflow_the_report_is_made_and_deploys_nothing_over_a_champion_i
     assert graph.tracking.champion("tiny") == "2"
 
 
-def test_the_report_in_json_has_the_comparison(graph, tiny_bert, write_recipe):
+def test_the_report_in_json_has_the_comparison_and_both_readings_of_the_same_test_rows(graph, tiny_bert, write_recipe):
     write_recipe(base=tiny_bert, **FULL, training=IDLE, evaluation=EASY)
-    assert graph.run().success
-    second = graph.run("training.learning_rate=2.0e-3", "training.epochs=10", "training.batch_size=16")
+    first = graph.run()
+    # Other splits, whose test rows are the very same.
+    second = graph.run("data.balance=weights", "training.seed=18")
+    splits = [metadata(run, "cleaned_splits")["digest"] for run in (first, second)]
+    report = report_of(second)
+    assert splits[0] != splits[1] and report.reads.number == 2
+    # What was trained on other splits is no other seed of the same values.
+    assert len({reading.configuration for reading in report.reads.readings}) == 2 and report.aspects.seeds is None
     folder = Path(metadata(second, "evaluation_report")["folder"])
     written = json.loads((folder / "report.json").read_text())["champion"]
     assert written["version"] == "1"

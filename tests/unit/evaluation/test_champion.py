@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 from luthier.evaluation.champion import BesideChampion, Champion, compare_with_champion
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.promotion import Incumbent, promotion
 from luthier.packaging.merging import write_servable
 from luthier.packaging.serving import ServedModel
 from luthier.recipe.schema import EvaluationSection
@@ -58,11 +60,10 @@ def classified(labels: list[str], names: tuple[str, ...]) -> pa.Table:
     return rows(texts(1), label=labels).set_column(4, "label_id", ids)
 
 
-def asked(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> BesideChampion:
+def asked(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None, **more: Any) -> BesideChampion:
     champion = Champion("m", "1", "d", load=lambda: model, seen=(seen,) if seen else ())
-    return compare_with_champion(
-        champion, test, how=HOW, evaluation=EvaluationSection(metric=metric, target=0.1), threshold=0.8
-    )
+    evaluation = EvaluationSection(**{"metric": metric, "target": 0.1, **more})
+    return compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8)
 
 
 def compared(model: ServedModel, test: Evaluated, metric: str, seen: Path | None = None) -> ChampionComparison:
@@ -99,9 +100,23 @@ def test_rows_that_it_was_trained_or_validated_on_do_not_count(served, tmp_path)
     assert list(answers.predictions.answers) == list(test.predictions.answers)[15:]
     pq.write_table(test.rows[:45], tmp_path / "train.parquet")
     few = compared(model, test, "accuracy", tmp_path)
-    assert (few.left_out, few.obstacle) == (45, "unknown")
+    assert (few.left_out, few.outcome) == (45, "not comparable")
     assert asked(model, test, "accuracy", tmp_path).answers is None
     assert "15 test rows are new to it" in str(few.reason)
+
+
+def test_the_champion_reaches_the_target_by_what_is_required_of_the_new_model_too(served):
+    model = served("single")
+    test = answered(model, classified(labels(), model.serving.head.labels), kind="single")
+    score = compared(model, test, "accuracy").champion
+    between = (score.low + score.value) / 2
+    for require, target, reaches in (
+        ("point", between, True),
+        ("lower_bound", between, False),
+        ("lower_bound", score.low, True),
+    ):
+        found = asked(model, test, "accuracy", target=target, require=require).comparison
+        assert found.reaches_target is reaches
 
 
 def test_other_labels_and_another_kind_of_work_are_no_comparison(served):
@@ -109,12 +124,14 @@ def test_other_labels_and_another_kind_of_work_are_no_comparison(served):
     test = answered(model, classified(labels(), model.serving.head.labels), kind="single")
     other = replace(test, head=replace(test.head, labels=("bad", "fair")))
     found = compared(model, other, "accuracy")
-    assert found.obstacle == "changed" and "without fair and with good" in str(found.reason)
-    assert compared(served("number"), test, "accuracy").obstacle == "changed"
+    assert found.outcome == "not comparable" and "without fair and with good" in str(found.reason)
+    assert "it does regression" in str(compared(served("number"), test, "accuracy").reason)
     assert "its task is token-classification" in str(compared(served("tags"), test, "accuracy").reason)
 
 
-def test_perplexity_over_other_tokens_is_no_comparison_and_texts_are_compared_where_there_are_any(served):
+def test_perplexity_over_other_tokens_is_no_comparison_and_texts_are_compared_where_there_are_any(
+    served, test_rows, make_report
+):
     model = served("causal")
     answers = [f"the film was good {text}" for text in texts(2)]
     given = rows(texts(1), label=answers)
@@ -124,7 +141,9 @@ def test_perplexity_over_other_tokens_is_no_comparison_and_texts_are_compared_wh
     assert (generated.rows, generated.outcome) == (30, "alike")
     cut = answered(model, given, kind="causal", how=replace(HOW, max_length=20))
     found = compared(model, cut, "perplexity")
-    assert found.obstacle == "changed" and "another tokenizer or max_length" in str(found.reason)
+    assert found.outcome == "not comparable" and "another tokenizer or max_length" in str(found.reason)
+    report = make_report(test_rows(("no", "yes")), target=0.1, champion=found)
+    assert promotion(report, Incumbent("1", "d", "of the champion"), adapter="another").alias == "challenger"
 
 
 def test_what_cannot_be_asked_says_why(served):
@@ -140,4 +159,4 @@ def test_what_cannot_be_asked_says_why(served):
         (Champion("m", "1", "d", load=broken), "it cannot be loaded: no weights"),
     ):
         found = compare_with_champion(champion, test, how=HOW, evaluation=evaluation, threshold=0.8).comparison
-        assert (found.obstacle, found.reason, found.outcome) == ("unknown", reason, "not comparable")
+        assert (found.reason, found.outcome) == (reason, "not comparable")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from luthier.evaluation.champion_comparison import ChampionComparison
 from luthier.evaluation.evaluated import Evaluated
-from luthier.evaluation.gate import CHECKS, Condition, conditions, margin_of
+from luthier.evaluation.gate import CHECKS, Condition, conditions, margin_of, standing
 from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.scores import Score
@@ -47,6 +47,15 @@ def test_the_lower_bound_decides_where_it_is_required(test_rows: Rows, make_repo
     assert make_report(test, target=between).verdict == "met"
     assert make_report(test, target=between, require="lower_bound").verdict == "short"
     assert make_report(test, target=score.low, require="lower_bound").verdict == "met"
+
+
+@pytest.mark.parametrize(("metric", "bound"), [("accuracy", 0.7), ("mse", 0.9)])
+def test_what_is_required_of_a_score_is_its_value_or_its_worse_end(metric: str, bound: float) -> None:
+    score, way = Score(0.8, 0.7, 0.9), 1 if metric == "accuracy" else -1
+    for require, edge in (("point", 0.8), ("lower_bound", bound)):
+        for target, reaches in ((edge, True), (edge + way * 1e-9, False), (edge - way * 1e-9, True)):
+            found, said = standing(metric, score, target=target, require=require)
+            assert found is reaches and f"{edge:g}" in said
 
 
 def test_of_a_metric_that_should_be_low_the_upper_bound_decides(make_report: Make) -> None:
@@ -112,14 +121,16 @@ def test_an_interval_is_within_the_margin_when_it_holds_no_greater_loss(low: flo
     assert PairedDifference(low, low, low, 0.5, 0.95).is_within(margin) == (max(0.0, -low) <= margin)
 
 
-def test_a_comparison_that_was_not_possible_is_said_and_no_failure(test_rows: Rows, make_report: Make) -> None:
+def test_a_comparison_that_was_not_possible_rules_no_loss_out(test_rows: Rows, make_report: Make) -> None:
     nothing: dict[str, Any] = {"rows": 0, "candidate": None, "champion": None, "difference": None}
     report = make_report(
         test_rows(("no", "yes")),
-        champion=replace(compared(0, 0, 0), **nothing, obstacle="unknown", reason="it is gone"),
+        target=0.1,
+        champion=replace(compared(0, 0, 0), **nothing, reason="it is gone"),
     )
     found = condition(report, "champion")
-    assert found.passed and "it is gone" in found.reason
+    assert not found.passed and "it is gone" in found.reason
+    assert report.verdict == "met"
 
 
 def test_the_conditions_follow_from_the_report_alone(test_rows: Rows, make_report: Make) -> None:

@@ -74,14 +74,6 @@ def test_a_gain_that_mcnemar_does_not_confirm_is_none(report):
     assert found.alias == "challenger"
 
 
-def test_other_work_is_no_obstacle_and_missing_evidence_is_one(report):
-    changed = promotion(report(obstacle="changed", reason="its task is another"), INCUMBENT, adapter="a")
-    assert changed.alias == "champion" and "its task is another" in changed.reason
-    unknown = promotion(report(obstacle="unknown", reason="3 test rows are new to it"), INCUMBENT, adapter="a")
-    assert unknown.alias == "challenger" and "3 test rows are new to it" in unknown.reason
-    assert "luthier promote" in unknown.reason
-
-
 def test_a_report_beside_another_champion_than_the_present_one_decides_nothing(report):
     for found in (replace(report(BETTER), champion=None), report(BETTER, digest="d2")):
         decision = promotion(found, INCUMBENT, adapter="a")
@@ -99,9 +91,7 @@ def test_the_sentence_has_the_numbers_and_the_rows_left_out(report):
 
 @pytest.mark.parametrize("difference", [BETTER, None])
 def test_a_comparison_comes_back_from_disk(report, history, tmp_path, difference):
-    written = (
-        report(difference) if difference else report(candidate=None, champion=None, obstacle="unknown", reason="x")
-    )
+    written = report(difference) if difference else report(candidate=None, champion=None, reason="x")
     write_report(written, history, tmp_path)
     assert read_report(tmp_path) == written
     assert "the champion, version 3" in (tmp_path / "report.html").read_text()
@@ -133,6 +123,22 @@ def test_no_champion_is_replaced_where_a_loss_beyond_the_margin_is_not_ruled_out
         assert gain.low >= -margin
         assert gain.is_better or not reaches
     assert (manual_objection("accuracy", gain, margin, "3") is None) == (gain.low >= -margin)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    reason=st.sampled_from(["its task is another", "its labels are others", "theirs are other tokens", "it is gone"]),
+    reaches=st.none() | st.booleans(),
+    margin=st.floats(0, 1e9),
+    scored=st.booleans(),
+)
+def test_no_champion_is_replaced_without_a_paired_interval(report, reason, reaches, margin, scored):
+    """Whatever kept the two from being compared, and whatever else is known of them."""
+    scores = {} if scored else {"candidate": None, "champion": None}
+    beside = report(None, reason=reason, reaches_target=reaches, margin=margin, **scores)
+    decision = promotion(beside, INCUMBENT, adapter="a")
+    assert decision.alias == "challenger"
+    assert reason in decision.reason and "luthier promote RECIPE --force" in decision.reason
 
 
 def test_the_margin_counts_in_the_units_of_the_metric_and_its_edge_is_allowed(report):

@@ -12,7 +12,7 @@ SECOND = replace(FIRST, adapter="adapter-2", at="2026-03-02T11:00:00+00:00")
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> TestReadLedger:
-    return TestReadLedger(str(tmp_path), "splits")
+    return TestReadLedger(str(tmp_path), "rows")
 
 
 def test_every_model_that_was_evaluated_on_the_split_counts_whichever_recipe_it_is_of(ledger: TestReadLedger) -> None:

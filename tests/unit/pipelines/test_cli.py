@@ -91,6 +91,7 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
         "target",
         "metrics",
         "baselines",
+        "gains",
         "champion",
         "rows",
         "trainable_parameters",
@@ -105,6 +106,7 @@ def test_run_report_predict_and_what_a_program_reads(project, tiny_bert, write_r
     assert report["rows"].keys() == {"train", "validation", "test", "rejected"}
     assert (report["verdict"], report["model_version"]) == ("met", "1")
     assert report["metrics"]["accuracy"].keys() == {"value", "low", "high"}
+    assert report["gains"].keys() == report["baselines"].keys()
 
     (project / "texts.txt").write_text("good warm film\n\nawful grim story\n")
     answered = luthier("predict", "tiny", "--file", str(project / "texts.txt"), "--json").stdout.splitlines()

@@ -2,6 +2,7 @@
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from luthier.recipe.resolving import LAUNCH, ResolvedRecipe
@@ -43,7 +44,7 @@ def print_result(resolved: ResolvedRecipe, result: Result, console: Console) -> 
     )
 
     report = result.report
-    console.print(f"\n[bold]{resolved.name}[/]  {verdict_sentence(report)}\n", highlight=False)
+    console.print(f"\n[bold]{resolved.name}[/]  {escape(verdict_sentence(report))}\n", highlight=False)
     table = Table(box=None, pad_edge=False)
     table.add_column(f"test {report.metric}")
     table.add_column("", justify="right")

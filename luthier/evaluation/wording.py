@@ -107,12 +107,17 @@ def decimals(report: "EvaluationReport") -> int:
 
 
 def verdict_sentence(report: "EvaluationReport") -> str:
-    """``Met: accuracy 0.846 (95 % interval 0.828 to 0.863) against a target of 0.84.``"""
+    """``Met: accuracy 0.846 (95 % interval 0.828 to 0.863) against a target of 0.84.``
+
+    Where other conditions than the target fail, their reasons follow.
+    """
     value, bounds = score_texts(report, report.metric, report.deciding)
     limit = "" if METRICS[report.metric].higher_is_better else "at most "
+    others = (each for each in report.gate if each.decides and not each.passed and each.name != "target")
+    failed = "".join(f"; {condition.reason}" for condition in others)
     return (
         f"{report.verdict.capitalize()}: {metric_name(report.metric)} {value} "
-        f"({report.confidence * 100:g} % interval {bounds}) against a target of {limit}{report.target:g}."
+        f"({report.confidence * 100:g} % interval {bounds}) against a target of {limit}{report.target:g}{failed}."
     )
 
 

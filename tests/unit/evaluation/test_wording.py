@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from luthier.evaluation.evaluated import Evaluated
+from luthier.evaluation.gate import Condition
 from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.report import EvaluationReport
 from luthier.evaluation.scores import Score
@@ -43,6 +44,17 @@ def test_the_verdict_is_one_sentence(report: EvaluationReport) -> None:
 def test_a_value_just_short_never_reads_as_the_target(report: EvaluationReport) -> None:
     short = replace(scored(report, 0.83996, 0.82, 0.86), verdict="short")
     assert verdict_sentence(short).startswith("Short: accuracy 0.83996 ")
+
+
+def test_a_verdict_names_the_other_conditions_that_fail(report: EvaluationReport) -> None:
+    gate = (
+        Condition("target", True, "reached"),
+        Condition("latency", False, "a row takes 8.0 ms, more than 5"),
+        Condition("size", True, "small"),
+        Condition("champion", False, "it may lose"),
+    )
+    said = verdict_sentence(replace(report, verdict="short", gate=gate))
+    assert said.startswith("Short: ") and said.endswith(" a target of 0.84; a row takes 8.0 ms, more than 5.")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def slice_scores(found: "Slices", shown: "list[Slice]", form: Form = "svg") -> b
         axes.annotate(
             f"all rows {number(found.metric, found.score)}",
             (found.score, 1),
-            (0, 3),
+            # Above the name of the first slices, which stands at the left.
+            (0, 13),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             ha="center",

@@ -8,6 +8,7 @@ from luthier.evaluation.aspects.diagnosis import Diagnosis
 from luthier.evaluation.diagnosis.finding import Finding
 from luthier.evaluation.evaluated import Evaluated
 from luthier.evaluation.next_step import SMALLER, next_step_sentence
+from luthier.evaluation.paired import PairedDifference
 from luthier.evaluation.report import EvaluationReport
 from luthier.packaging.cost import ServingCost
 from luthier.recipe.gate_section import GateSection
@@ -22,6 +23,15 @@ def test_a_met_target_asks_for_nothing_and_a_finding_is_what_may_gain_more(test_
     assert next_step_sentence(met) == "The target is met. Nothing has to be done."
     found = next_step_sentence(replace(met, aspects=FOUND))
     assert found == "The target is met. What may gain more: look at both labels."
+
+
+def test_a_target_that_is_met_below_a_baseline_was_set_too_low(test_rows: Rows, make_report: Make) -> None:
+    met = make_report(test_rows(("no", "yes")), target=0.1)
+    worse, equal = (
+        PairedDifference(low, low, high, p=0.01, confidence=0.95) for low, high in ((-0.3, -0.1), (-0.1, 0.1))
+    )
+    found = next_step_sentence(replace(met, aspects=FOUND, gains={"tf-idf": worse, "majority": equal}))
+    assert found == "The target is met, but a baseline does better (tf-idf): set evaluation.target above it."
 
 
 def test_a_short_report_names_the_remedy_or_a_round_of_tuning(test_rows: Rows, make_report: Make) -> None:

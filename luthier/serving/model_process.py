@@ -90,7 +90,7 @@ class Batches(LitLoop):
                 while not self.ended:
                     if jobs := waiting.take():
                         answers = lit_api.model.answer(jobs, tell, thread=thread)
-                        say({job.uid: answer for job, answer in zip(jobs, answers, strict=True)})
+                        say({job.uid: found for job, found in zip(jobs, answers, strict=True)})
             finally:
                 # Where one thread fails, the process ends, and is started again.
                 self.ended = True
